@@ -1,0 +1,163 @@
+package net
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrShape marks a layer whose input has no valid output shape: a window larger than the padded picture, channels that do not divide into groups, sums of unequal shapes.
+var ErrShape = errors.New("impossible shape")
+
+// Infer fills in the shape of every node from Input, in order.
+// It returns an error that wraps ErrShape and names the node when a layer cannot be applied to its input.
+func (n *Network) Infer() error {
+	for i := range n.Nodes {
+		if err := n.infer(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// infer checks node i against its inputs and sets its shape.
+func (n *Network) infer(i int) error {
+	nd := &n.Nodes[i]
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("net: %s: node %d (%s %q): %s: %w", n.Name, i, nd.Op, nd.Name, fmt.Sprintf(format, args...), ErrShape)
+	}
+	want := 1
+	switch nd.Op {
+	case Input:
+		want = 0
+	case Gate:
+		want = 2
+	case Add, Concat:
+		want = max(1, len(nd.In))
+	}
+	if len(nd.In) != want {
+		return fail("has %d inputs, needs %d", len(nd.In), want)
+	}
+	for _, j := range nd.In {
+		if j < 0 || j >= i {
+			return fail("input %d is not an earlier node", j)
+		}
+	}
+	if nd.Op == Input {
+		if i != 0 {
+			return fail("only node 0 may be the input")
+		}
+		nd.Shape = n.Input
+		return nil
+	}
+	in := n.Nodes[nd.In[0]].Shape
+	out := in
+	switch nd.Op {
+	case Conv:
+		if nd.Out < 1 || nd.Groups < 1 || in.C%nd.Groups != 0 || nd.Out%nd.Groups != 0 {
+			return fail("%d input and %d output channels do not divide into %d groups", in.C, nd.Out, nd.Groups)
+		}
+		out = nd.window(in)
+		out.C = nd.Out
+	case AvgPool, MaxPool:
+		out = nd.window(in)
+		if nd.Pad > nd.Kernel/2 {
+			return fail("padding %d is more than half of the window %d", nd.Pad, nd.Kernel)
+		}
+	case GlobalAvgPool:
+		out = Shape{in.C, 1, 1}
+	case Linear:
+		if in.H != 1 || in.W != 1 {
+			return fail("needs a vector, got %v: pool first", in)
+		}
+		if nd.Out < 1 {
+			return fail("needs at least one output, has %d", nd.Out)
+		}
+		out = Shape{nd.Out, 1, 1}
+	case Add:
+		for _, j := range nd.In[1:] {
+			if s := n.Nodes[j].Shape; s != in {
+				return fail("adds %v to %v", s, in)
+			}
+		}
+	case Concat:
+		for _, j := range nd.In[1:] {
+			s := n.Nodes[j].Shape
+			if s.H != in.H || s.W != in.W {
+				return fail("joins %v to %v", s, in)
+			}
+			out.C += s.C
+		}
+	case Slice:
+		if nd.From < 0 || nd.To <= nd.From || nd.To > in.C {
+			return fail("channels %d to %d of %d", nd.From, nd.To, in.C)
+		}
+		out.C = nd.To - nd.From
+	case Gate:
+		if g := n.Nodes[nd.In[1]].Shape; g != (Shape{in.C, 1, 1}) {
+			return fail("gate %v does not match %v", g, in)
+		}
+	case Zero:
+		if nd.Out != 0 {
+			out.C = nd.Out
+		}
+		s := max(1, nd.Stride)
+		out.H, out.W = (in.H+s-1)/s, (in.W+s-1)/s
+	case BatchNorm:
+		if nd.Eps <= 0 {
+			return fail("epsilon %g must be positive", nd.Eps)
+		}
+	case ReLU, Shift, Sigmoid:
+	default:
+		return fail("unknown operation")
+	}
+	if out.C < 1 || out.H < 1 || out.W < 1 {
+		return fail("%v collapses to %v: the image is too small for this depth", in, out)
+	}
+	nd.Shape = out
+	return nil
+}
+
+// window is the output shape of a sliding window; a window that does not fit gives a shape with a zero.
+func (nd *Node) window(in Shape) Shape {
+	if nd.Kernel < 1 || nd.Stride < 1 || nd.Pad < 0 {
+		return Shape{}
+	}
+	f := func(x int) int {
+		if x+2*nd.Pad < nd.Kernel {
+			return 0
+		}
+		return (x+2*nd.Pad-nd.Kernel)/nd.Stride + 1
+	}
+	return Shape{in.C, f(in.H), f(in.W)}
+}
+
+// Validate checks a network as a whole: shapes, the numbering of weighted layers (each ordinal below Layers, none twice), and that the output is a vector.
+func (n *Network) Validate() error {
+	if len(n.Nodes) == 0 || n.Nodes[0].Op != Input {
+		return fmt.Errorf("net: %s: node 0 must be the input", n.Name)
+	}
+	if n.Output <= 0 || n.Output >= len(n.Nodes) {
+		return fmt.Errorf("net: %s: output %d is not a layer of the network (1..%d)", n.Name, n.Output, len(n.Nodes)-1)
+	}
+	if err := n.Infer(); err != nil {
+		return err
+	}
+	seen := make([]bool, n.Layers)
+	for i := range n.Nodes {
+		nd := &n.Nodes[i]
+		if !nd.Op.HasWeights() {
+			continue
+		}
+		if nd.Layer < 0 || nd.Layer >= n.Layers || seen[nd.Layer] {
+			return fmt.Errorf("net: %s: node %d (%s %q) has layer ordinal %d, which is taken or not below %d", n.Name, i, nd.Op, nd.Name, nd.Layer, n.Layers)
+		}
+		seen[nd.Layer] = true
+	}
+	if s := n.Nodes[n.Output].Shape; s.H != 1 || s.W != 1 {
+		return fmt.Errorf("net: %s: the output has shape %v; a classifier ends in a vector of logits [classes,1,1]", n.Name, s)
+	}
+	if n.Nodes[n.Output].Shape.C != n.Classes {
+		return fmt.Errorf("net: %s: the output has %d features for %d classes", n.Name, n.Nodes[n.Output].Shape.C, n.Classes)
+	}
+	return nil
+}
