@@ -14,6 +14,8 @@ type Config struct {
 	InFlight int
 	// MemoryLimit is the most memory in bytes that the networks in flight may need together by estimate. Default: what the machine has free.
 	MemoryLimit int64
+	// Logits keeps the logits of the first image of each batch in Result.Logits, for checking.
+	Logits bool
 }
 
 // Statistic selects how ZiCo compares the gradients of the batches.
@@ -32,6 +34,7 @@ type Result struct {
 	Score    float64       `json:"score"`              // sum of Layer.Log over the layers that were not skipped
 	Layers   []Layer       `json:"layers,omitempty"`   // in the order of the reference's modules
 	Losses   []float64     `json:"losses"`             // mean cross-entropy of each batch
+	Logits   [][]float64   `json:"logits,omitempty"`   // of the first image of each batch, with Config.Logits
 	Params   int64         `json:"params"`             // trainable parameters
 	MACs     int64         `json:"macs"`               // multiply-accumulates of one image, convolutions and linear layers
 	Warnings []string      `json:"warnings,omitempty"` // what the number hides: skipped layers, NaN gradients

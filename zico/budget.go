@@ -1,0 +1,87 @@
+package zico
+
+import (
+	"context"
+	"runtime"
+	"sync"
+
+	"github.com/zeroshotnas/zeroshot/zico/tape"
+)
+
+// budget hands out a limited number of bytes.
+type budget struct {
+	mu    sync.Mutex
+	free  int64
+	freed chan struct{} // closed and replaced whenever bytes come back
+}
+
+func newBudget(limit int64) *budget {
+	return &budget{free: limit, freed: make(chan struct{})}
+}
+
+// acquire waits until n bytes are free. Callers never ask for more than the limit.
+func (b *budget) acquire(ctx context.Context, n int64) error {
+	for {
+		b.mu.Lock()
+		if n <= b.free {
+			b.free -= n
+			b.mu.Unlock()
+			return nil
+		}
+		wait := b.freed
+		b.mu.Unlock()
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (b *budget) release(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.free += n
+	close(b.freed)
+	b.freed = make(chan struct{})
+}
+
+// defaultInFlight is the number of networks at once that keeps a machine busy: XLA's own threads leave gaps at small kernels and between them, which a second network fills.
+func defaultInFlight(platform string) int {
+	if platform != "cpu" {
+		return 2
+	}
+	return min(3, runtime.GOMAXPROCS(0))
+}
+
+// onceMap makes each device copy once, also when several scores ask at the same time.
+type onceMap struct {
+	mu sync.Mutex
+	m  map[[2]int]*tape.Inputs
+}
+
+func (o *onceMap) get(key [2]int, make_ func() (*tape.Inputs, error)) (*tape.Inputs, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if in, ok := o.m[key]; ok {
+		return in, nil
+	}
+	in, err := make_()
+	if err != nil {
+		return nil, err
+	}
+	if o.m == nil {
+		o.m = map[[2]int]*tape.Inputs{}
+	}
+	o.m[key] = in
+	return in, nil
+}
+
+func (o *onceMap) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, in := range o.m {
+		in.Finalize()
+	}
+	o.m = nil
+}

@@ -1,0 +1,282 @@
+// Package tape runs a network forwards and backwards over the kernels of package kernel.
+//
+// Compile turns a net.Network into a Plan: a list of kernel calls on numbered values, with the last use of each value known. Nothing about a plan depends on weights or images, so it also gives, before anything runs, the operations to compile and the memory needed. Run executes a plan: weights are drawn when they are first needed, a value is freed after its last use, and all that leaves the device is a loss for each batch and a few numbers for each layer.
+package tape
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"github.com/zeroshotnas/zeroshot/spaces/net"
+	"github.com/zeroshotnas/zeroshot/zico/kernel"
+)
+
+// value numbers a tensor of a plan; none stands for no tensor.
+type value int
+
+const none value = -1
+
+// kind says where a value comes from.
+type kind uint8
+
+const (
+	computed kind = iota // an output of a step
+	pixels               // the images
+	labels               // the labels
+	weight               // the weight of a node, made when first used
+	bias                 // its bias
+)
+
+// tensor describes a value.
+type tensor struct {
+	kind  kind
+	node  int   // weight, bias: index in the network
+	bytes int64 // size
+	last  int   // index of the last step that uses it; its own step if none does
+}
+
+// step is one kernel call.
+type step struct {
+	op  kernel.Op
+	in  []value
+	out []value
+}
+
+// gradient is what a plan leaves for a weighted layer: a statistic, or with several runs to combine the raw gradients, one for each batch.
+type gradient struct {
+	layer int // net.Node.Layer
+	size  int // number of weights
+	out   []value
+}
+
+// Plan is the execution plan of a network for a number of batches of a number of images. It is immutable and safe for concurrent use.
+type Plan struct {
+	net     *net.Network
+	dtype   dtypes.DType
+	batches int
+	images  int
+	raw     bool
+
+	tensors []tensor
+	steps   []step
+	loss    value
+	grads   []gradient
+	logits  value
+}
+
+// Options say what a plan is for.
+type Options struct {
+	DType   dtypes.DType // Float32 or Float64
+	Batches int          // batches in one run
+	Images  int          // images in a batch
+	Raw     bool         // leave gradients instead of statistics: the batches of a score are spread over several runs
+	Logits  bool         // keep the logits for Outcome.Logits
+}
+
+// Compile plans a network. The network must be valid (net.Builder gives only such); branches that cannot matter should be pruned before.
+// It fails on operations that have no kernel, naming the node.
+func Compile(n *net.Network, o Options) (*Plan, error) {
+	if o.DType != dtypes.Float32 && o.DType != dtypes.Float64 {
+		return nil, fmt.Errorf("tape: %s: no kernels for type %s; use float32 or float64", n.Name, o.DType)
+	}
+	if o.Batches < 1 || o.Images < 1 {
+		return nil, fmt.Errorf("tape: %s: %d batches of %d images; both must be at least 1", n.Name, o.Batches, o.Images)
+	}
+	p := &planner{Plan: Plan{net: n, dtype: o.DType, batches: o.Batches, images: o.Images, raw: o.Raw, loss: none, logits: none}}
+	p.output = make([]value, len(n.Nodes))
+	p.extra = make([]value, len(n.Nodes))
+	p.weights = make([]value, len(n.Nodes))
+	p.incoming = make([][]contribution, len(n.Nodes))
+	p.needs = needsGradient(n)
+	for i := range n.Nodes {
+		if err := p.forward(i); err != nil {
+			return nil, err
+		}
+	}
+	p.lossStep(o.Logits)
+	for i := len(n.Nodes) - 1; i > 0; i-- {
+		p.backward(i)
+	}
+	p.lifetimes()
+	return &p.Plan, nil
+}
+
+// needsGradient tells for each node whether any weight lies before it or in it: gradients nobody asked for are not computed.
+func needsGradient(n *net.Network) []bool {
+	needs := make([]bool, len(n.Nodes))
+	for i := range n.Nodes {
+		nd := &n.Nodes[i]
+		needs[i] = nd.Op.HasWeights()
+		for _, j := range nd.In {
+			needs[i] = needs[i] || needs[j]
+		}
+		if nd.Op == net.Zero {
+			needs[i] = false
+		}
+	}
+	return needs
+}
+
+// planner holds what is needed only while a plan is made. Per node of the network: its output, an extra value of its forward pass (the inverse standard deviation of a batch norm), its weight, and the gradients that have come in from its consumers.
+type planner struct {
+	Plan
+	output, extra, weights []value
+	incoming               [][]contribution
+	needs                  []bool
+}
+
+func (p *planner) act(i int) kernel.Act {
+	s := p.net.Nodes[i].Shape
+	return kernel.Act{DType: p.dtype, Batches: p.batches, Images: p.images, H: s.H, W: s.W, C: s.C}
+}
+
+func (p *planner) tensor(k kind, node int, bytes int64) value {
+	p.tensors = append(p.tensors, tensor{kind: k, node: node, bytes: bytes})
+	return value(len(p.tensors) - 1)
+}
+
+// call adds a step whose outputs have the given sizes in bytes.
+func (p *planner) call(op kernel.Op, in []value, sizes ...int64) []value {
+	out := make([]value, len(sizes))
+	for i, s := range sizes {
+		out[i] = p.tensor(computed, 0, s)
+	}
+	p.steps = append(p.steps, step{op: op, in: in, out: out})
+	return out
+}
+
+func window(nd *net.Node) kernel.Window {
+	return kernel.Window{Kernel: nd.Kernel, Stride: nd.Stride, Pad: nd.Pad, Groups: nd.Groups, Out: nd.Out}
+}
+
+func (p *planner) forward(i int) error {
+	nd := &p.net.Nodes[i]
+	y := p.act(i)
+	p.output[i], p.extra[i], p.weights[i] = none, none, none
+	if nd.Op == net.Input {
+		p.output[i] = p.tensor(pixels, i, y.Bytes())
+		return nil
+	}
+	x := p.act(nd.In[0])
+	in := make([]value, 0, len(nd.In)+2)
+	for _, j := range nd.In {
+		in = append(in, p.output[j])
+	}
+	if nd.Op.HasWeights() {
+		size := int64(p.dtype.Size())
+		dims, _ := p.net.WeightShape(i)
+		n := size
+		for _, d := range dims {
+			n *= int64(d)
+		}
+		p.weights[i] = p.tensor(weight, i, n)
+		in = append(in, p.weights[i])
+		if nd.Bias {
+			in = append(in, p.tensor(bias, i, size*int64(nd.Out)))
+		}
+	}
+	var op kernel.Op
+	switch nd.Op {
+	case net.Conv:
+		op = kernel.Conv{X: x, Window: window(nd), Bias: nd.Bias}
+	case net.BatchNorm:
+		inv := int64(p.batches*x.C) * int64(p.dtype.Size())
+		out := p.call(kernel.BatchNorm{X: x, Eps: nd.Eps}, in, y.Bytes(), inv)
+		p.output[i], p.extra[i] = out[0], out[1]
+		return nil
+	case net.ReLU:
+		op = kernel.ReLU{X: x}
+	case net.AvgPool:
+		op = kernel.AvgPooling{X: x, Kernel: nd.Kernel, Stride: nd.Stride, Pad: nd.Pad, CountPad: nd.CountPad}
+	case net.MaxPool:
+		op = kernel.MaxPooling{X: x, Kernel: nd.Kernel, Stride: nd.Stride, Pad: nd.Pad}
+	case net.GlobalAvgPool:
+		op = kernel.GlobalPooling{X: x}
+	case net.Linear:
+		op = kernel.Linear{X: x, Out: nd.Out, Bias: nd.Bias}
+	case net.Add:
+		if len(in) == 1 {
+			p.output[i] = in[0]
+			return nil
+		}
+		op = kernel.Sum{X: x, Terms: len(in)}
+	case net.Concat:
+		c := kernel.Concat{X: x}
+		if len(in) > len(c.Channels) {
+			return fmt.Errorf("tape: %s: node %d joins %d inputs; at most %d are supported", p.net.Name, i, len(in), len(c.Channels))
+		}
+		for k, j := range nd.In {
+			c.Channels[k] = p.net.Nodes[j].Shape.C
+		}
+		op = c
+	case net.Slice:
+		op = kernel.Channels{X: x, From: nd.From, To: nd.To}
+	case net.Shift:
+		op = kernel.Translate{X: x}
+	case net.Sigmoid:
+		op = kernel.SigmoidForward{X: x}
+	case net.Gate:
+		op = kernel.Gate{X: x}
+	case net.Zero:
+		op, in = kernel.ZeroFill{X: y}, nil
+	default:
+		return fmt.Errorf("tape: %s: node %d: no kernel for operation %s", p.net.Name, i, nd.Op)
+	}
+	p.output[i] = p.call(op, in, y.Bytes())[0]
+	return nil
+}
+
+func (p *planner) lossStep(keepLogits bool) {
+	out := p.act(p.net.Output)
+	lab := p.tensor(labels, 0, int64(p.batches*p.images)*4)
+	logits := p.output[p.net.Output]
+	v := p.call(kernel.CrossEntropy{X: out}, []value{logits, lab}, int64(p.batches)*int64(p.dtype.Size()), out.Bytes())
+	p.loss = v[0]
+	if keepLogits {
+		p.logits = logits
+	}
+	if p.needs[p.net.Output] {
+		p.incoming[p.net.Output] = []contribution{{grad: v[1], mask: none}}
+	}
+}
+
+// lifetimes finds the last use of every value. Values that are results stay to the end.
+func (p *planner) lifetimes() {
+	for s := range p.steps {
+		for _, v := range p.steps[s].out {
+			p.tensors[v].last = s
+		}
+		for _, v := range p.steps[s].in {
+			p.tensors[v].last = s
+		}
+	}
+	keep := func(v value) {
+		if v != none {
+			p.tensors[v].last = len(p.steps)
+		}
+	}
+	keep(p.loss)
+	keep(p.logits)
+	for _, g := range p.grads {
+		for _, v := range g.out {
+			keep(v)
+		}
+	}
+}
+
+// Ops lists the operations of the plan, each once, in the order of their first use: what has to be compiled.
+func (p *Plan) Ops() []kernel.Op {
+	seen := map[kernel.Op]bool{}
+	var ops []kernel.Op
+	for _, s := range p.steps {
+		if !seen[s.op] {
+			seen[s.op] = true
+			ops = append(ops, s.op)
+		}
+	}
+	return ops
+}
+
+// Steps is the number of kernel calls of a run.
+func (p *Plan) Steps() int { return len(p.steps) }
