@@ -252,7 +252,7 @@ func NetworkModel(n *net.Network, seed uint64) ModelFn {
 			if err != nil {
 				panic(err)
 			}
-			return scope.At(fmt.Sprintf("%04d_%s", n.Nodes[i].Layer, model.EscapeScopeName(n.Nodes[i].Name))).VariableWithValue(name, t).NodeValue(x)
+			return scope.At("%04d_%s", n.Nodes[i].Layer, model.EscapeScopeName(n.Nodes[i].Name)).VariableWithValue(name, t).NodeValue(x)
 		}
 		out := make([]*Node, len(n.Nodes))
 		out[0] = x

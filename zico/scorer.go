@@ -108,7 +108,7 @@ func (s *Scorer) score(ctx context.Context, n *net.Network, seed uint64, d *data
 	defer s.memory.release(need)
 	res := &Result{Network: n.Name}
 	res.Params = net.Params(n)
-	res.MACs = net.MACs(n)
+	res.MACs = net.FLOPs(n, net.MACs)
 	res.Build = time.Since(start)
 
 	start = time.Now()

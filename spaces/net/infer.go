@@ -97,11 +97,9 @@ func (n *Network) infer(i int) error {
 			return fail("gate %v does not match %v", g, in)
 		}
 	case Zero:
-		if nd.Out != 0 {
-			out.C = nd.Out
+		if nd.Shape != (Shape{}) {
+			out = nd.Shape
 		}
-		s := max(1, nd.Stride)
-		out.H, out.W = (in.H+s-1)/s, (in.W+s-1)/s
 	case BatchNorm:
 		if nd.Eps <= 0 {
 			return fail("epsilon %g must be positive", nd.Eps)

@@ -40,7 +40,7 @@ const (
 	Sigmoid
 	// Gate multiplies its first input [c,h,w] by its second [c,1,1] (squeeze and excitation).
 	Gate
-	// Zero is x*0: a path that carries exact zeros forwards and backwards. With Stride s and Out it also gives the shape [Out, ceil(h/s), ceil(w/s)].
+	// Zero is x*0: a path that carries exact zeros forwards and backwards. It has its input's shape or, where Shape is set beforehand, that one.
 	Zero
 )
 
@@ -84,7 +84,7 @@ type Node struct {
 	Eps      float64
 	From, To int // Slice
 
-	// Shape is the output's shape, filled in by Builder and by Infer.
+	// Shape is the output's shape, filled in by Builder and by Infer (Zero: see there).
 	Shape Shape
 }
 

@@ -12,7 +12,6 @@ import (
 
 // File is a golden file.
 type File struct {
-	Source    string     `json:"source"`
 	Networks  []Network  `json:"networks"`
 	Functions []Function `json:"function_tests"`
 }

@@ -1,5 +1,19 @@
-// Package images turns pictures into the batches that scores are computed on.
+// Package images turns pictures into the batches that scores are computed on: CIFAR archives, image folders, picture sheets, photographs embedded in the program, noise, and the reference's formula images.
 package images
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+)
 
 // Batch is N labelled images, normalised, in the layout the tape runs on.
 type Batch struct {
@@ -7,4 +21,169 @@ type Batch struct {
 	Classes    int       // labels are 0..Classes-1
 	Pixels     []float32 // [N, H, W, C], row-major
 	Labels     []int32   // [N]
+}
+
+// ErrInvalid is wrapped by the errors of Validate.
+var ErrInvalid = errors.New("invalid batch")
+
+// Validate checks what a batch made by hand can get wrong: sizes, lengths, labels out of range, pixels that are NaN or infinite. The error names the image.
+func (b *Batch) Validate() error {
+	if b.N < 1 || b.H < 1 || b.W < 1 || b.C < 1 || b.Classes < 1 {
+		return fmt.Errorf("images: %w: %d images of %dx%dx%d in %d classes; every number must be at least 1", ErrInvalid, b.N, b.H, b.W, b.C, b.Classes)
+	}
+	size := b.H * b.W * b.C
+	if len(b.Pixels) != b.N*size || len(b.Labels) != b.N {
+		return fmt.Errorf("images: %w: %d pixel values and %d labels for %d images of %dx%dx%d", ErrInvalid, len(b.Pixels), len(b.Labels), b.N, b.H, b.W, b.C)
+	}
+	for i, l := range b.Labels {
+		if l < 0 || int(l) >= b.Classes {
+			return fmt.Errorf("images: %w: image %d has label %d; labels are 0 to %d", ErrInvalid, i, l, b.Classes-1)
+		}
+	}
+	for i, p := range b.Pixels {
+		if p-p != 0 { // NaN or infinite
+			at := i % size
+			return fmt.Errorf("images: %w: image %d has the value %v at row %d, column %d, channel %d", ErrInvalid, i/size, p, at/(b.W*b.C), at/b.C%b.W, at%b.C)
+		}
+	}
+	return nil
+}
+
+// Hash is the SHA-256 of shapes, pixels and labels in hexadecimal: equal hashes mean equal batches.
+func Hash(batches []Batch) string {
+	h := sha256.New()
+	var buf []byte
+	for i := range batches {
+		b := &batches[i]
+		buf = buf[:0]
+		for _, v := range []int{b.N, b.H, b.W, b.C, b.Classes} {
+			buf = binary.LittleEndian.AppendUint32(buf, uint32(v))
+		}
+		for _, p := range b.Pixels {
+			buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(p))
+		}
+		for _, l := range b.Labels {
+			buf = binary.LittleEndian.AppendUint32(buf, uint32(l))
+		}
+		h.Write(buf)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Options say what batches to make. The zero value of each field means the default in its comment.
+type Options struct {
+	Batch int    // images in a batch; default 128
+	N     int    // batches; default 2
+	Size  int    // height and width, pixels; default the source's own
+	Seed  uint64 // which images, in which order
+}
+
+func (o Options) withDefaults(size int) (Options, error) {
+	if o.Batch == 0 {
+		o.Batch = 128
+	}
+	if o.N == 0 {
+		o.N = 2
+	}
+	if o.Size == 0 {
+		o.Size = size
+	}
+	if o.Batch < 1 || o.N < 1 || o.Size < 1 || o.Size > 4096 {
+		return o, fmt.Errorf("images: %d batches of %d images of %d pixels; every number must be at least 1, the size at most 4096", o.N, o.Batch, o.Size)
+	}
+	return o, nil
+}
+
+// Source is a collection of labelled images.
+type Source interface {
+	// Name says what the images are and where they come from.
+	Name() string
+	// Classes is the number of classes.
+	Classes() int
+	// Len is the number of images, or 0 for a source that makes as many as asked.
+	Len() int
+	// Size is the images' own height and width in pixels.
+	Size() int
+	// Batches makes the batches of Options: images drawn without replacement in an order that depends on the seed alone. The same seed gives the same batches everywhere.
+	// It fails when the source holds fewer images, on files that cannot be read or decoded (named), and when ctx ends.
+	Batches(ctx context.Context, o Options) ([]Batch, error)
+}
+
+// Open returns the source that spec names:
+//
+//	embedded          photographs in the program, 10 classes, any size (the default: "")
+//	noise             standard normal pixels and uniform labels; noise:classes=100
+//	formula           the images of the golden files; formula:classes=100
+//	FOLDER            CIFAR-10/100 binary files, or pictures in one folder a class
+//	FILE.tar.gz       a CIFAR-10/100 binary archive
+//	FILE.png          a sheet: one 32x32 image a row, with labels in FILE.labels.txt
+func Open(spec string) (Source, error) {
+	name, opts, _ := strings.Cut(spec, ":")
+	switch name {
+	case "", "embedded":
+		if opts != "" {
+			return nil, fmt.Errorf("images: %q: the embedded photographs have no options", spec)
+		}
+		return openEmbedded()
+	case "noise", "formula":
+		classes := 10
+		if opts != "" {
+			v, ok := strings.CutPrefix(opts, "classes=")
+			n, err := strconv.Atoi(v)
+			if !ok || err != nil || n < 1 {
+				return nil, fmt.Errorf("images: %q: the only option is classes=N with N at least 1", spec)
+			}
+			classes = n
+		}
+		return generated{kind: name, classes: classes}, nil
+	}
+	info, err := os.Stat(spec)
+	if err != nil {
+		return nil, fmt.Errorf("images: %q is neither embedded, noise nor formula, nor a file or folder: %w", spec, err)
+	}
+	switch {
+	case info.IsDir():
+		return openFolder(spec)
+	case strings.HasSuffix(spec, ".tar.gz"), strings.HasSuffix(spec, ".tgz"), strings.HasSuffix(spec, ".bin"):
+		return openCIFAR(spec)
+	case strings.HasSuffix(spec, ".png"):
+		return openSheet(spec)
+	}
+	return nil, fmt.Errorf("images: %s: unknown kind of file; expected a folder, a CIFAR archive (.tar.gz, .bin) or a sheet (.png)", spec)
+}
+
+// order is a random permutation of n images, of which count are needed.
+func order(name string, n, count int, seed uint64) ([]int, error) {
+	if count > n {
+		return nil, fmt.Errorf("images: %s has %d images, %d were asked for: take smaller or fewer batches", name, n, count)
+	}
+	return rand.New(rand.NewPCG(seed, 0x7a69636f)).Perm(n)[:count], nil
+}
+
+// collect makes batches from single images: fill writes image i's pixels [size,size,3], normalised, and returns its label.
+func collect(ctx context.Context, o Options, classes int, pick []int, fill func(i int, dst []float32) (int32, error)) ([]Batch, error) {
+	size := o.Size * o.Size * 3
+	batches := make([]Batch, o.N)
+	for b := range batches {
+		batches[b] = Batch{N: o.Batch, H: o.Size, W: o.Size, C: 3, Classes: classes, Pixels: make([]float32, o.Batch*size), Labels: make([]int32, o.Batch)}
+		for i := range o.Batch {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			l, err := fill(pick[b*o.Batch+i], batches[b].Pixels[i*size:(i+1)*size])
+			if err != nil {
+				return nil, err
+			}
+			batches[b].Labels[i] = l
+		}
+	}
+	return batches, nil
+}
+
+// norm is a normalisation: (value/255 - mean) / std for each channel.
+type norm struct{ mean, std [3]float64 }
+
+// apply converts one 8-bit value.
+func (n *norm) apply(v uint8, channel int) float32 {
+	return float32((float64(v)/255 - n.mean[channel]) / n.std[channel])
 }

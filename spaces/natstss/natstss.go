@@ -1,0 +1,268 @@
+// Package natstss is the topology search space of NATS-Bench (Dong et al., TPAMI 2021), which is NAS-Bench-201's (Dong and Yang, ICLR 2020): cells of four nodes and six edges, each edge one of five operations, 15,625 cells in all.
+package natstss
+
+import (
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+
+	"github.com/zeroshotnas/zeroshot/spaces"
+	"github.com/zeroshotnas/zeroshot/spaces/net"
+)
+
+// Ops are the operations of an edge, in the order of the digits of a cell's index.
+var Ops = [...]string{"none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"}
+
+const (
+	none = iota
+	skip
+	conv1x1
+	conv3x3
+	avgPool
+)
+
+// edges are the source and target nodes of the six edges, in the order of the string.
+var edges = [...][2]int{{0, 1}, {0, 2}, {1, 2}, {0, 3}, {1, 3}, {2, 3}}
+
+// Size is the number of cells, 5^6.
+const Size = 15625
+
+// cell holds the operation of each edge.
+type cell [6]uint8
+
+// Space is NATS-TSS with cells stacked N times in each of three stages of C, 2C and 4C channels. The benchmark has C = 16 and N = 5.
+type Space struct{ C, N int }
+
+func init() {
+	spaces.Register("natstss", func(o *spaces.Options) spaces.Space {
+		return Space{C: o.Int("C", 16, 1, 4096), N: o.Int("N", 5, 1, 100)}
+	})
+}
+
+// Name implements spaces.Space.
+func (s Space) Name() string { return fmt.Sprintf("natstss:C=%d,N=%d", s.C, s.N) }
+
+// Doc implements spaces.Space.
+func (s Space) Doc() string {
+	return "NATS-Bench topology space (NAS-Bench-201): 15,625 cells of six edges with five operations; |op~source|+... or an index 0..15624"
+}
+
+// Input implements spaces.Space: CIFAR-10.
+func (s Space) Input() spaces.Input { return spaces.Input{Size: 32, Classes: 10} }
+
+// Parse reads a cell as "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|" or as an index, a decimal number whose six base-5 digits are the operations in that order, the first the most significant. (NATS-Bench numbers its cells by a random permutation of this index.)
+func (s Space) Parse(str string) (spaces.Arch, error) {
+	c, err := s.parse(str)
+	if err != nil {
+		return "", err
+	}
+	return c.arch(), nil
+}
+
+func (s Space) parse(str string) (cell, error) {
+	var c cell
+	fail := func(pos int, format string, args ...any) (cell, error) {
+		return cell{}, &spaces.ParseError{Space: s.Name(), Input: str, Pos: pos, Want: fmt.Sprintf(format, args...)}
+	}
+	if str != "" && strings.Trim(str, "0123456789") == "" {
+		i, err := strconv.Atoi(str)
+		if err != nil || i >= Size {
+			return fail(0, "the index must be below %d", Size)
+		}
+		return fromIndex(i), nil
+	}
+	pos := 0
+	take := func(want string) bool {
+		if strings.HasPrefix(str[pos:], want) {
+			pos += len(want)
+			return true
+		}
+		return false
+	}
+	for e, edge := range edges {
+		if edge[0] == 0 {
+			if e > 0 && !take("+") {
+				return fail(pos, `expected "+" between the nodes`)
+			}
+			if !take("|") {
+				return fail(pos, `expected "|" before the edges of node %d`, edge[1])
+			}
+		}
+		name, _, found := strings.Cut(str[pos:], "~")
+		op := -1
+		for i, o := range Ops {
+			if o == name {
+				op = i
+			}
+		}
+		if !found || op < 0 {
+			return fail(pos, "expected an operation (%s) and ~%d", strings.Join(Ops[:], ", "), edge[0])
+		}
+		c[e] = uint8(op)
+		pos += len(name)
+		if !take("~" + strconv.Itoa(edge[0])) {
+			return fail(pos, "the edge from node %d to node %d is written ~%d", edge[0], edge[1], edge[0])
+		}
+		if !take("|") {
+			return fail(pos, `expected "|" after the edge`)
+		}
+	}
+	if pos != len(str) {
+		return fail(pos, "nothing may follow the six edges")
+	}
+	return c, nil
+}
+
+func (c cell) arch() spaces.Arch {
+	var b strings.Builder
+	for e, edge := range edges {
+		if edge[0] == 0 {
+			if e > 0 {
+				b.WriteByte('+')
+			}
+			b.WriteByte('|')
+		}
+		fmt.Fprintf(&b, "%s~%d|", Ops[c[e]], edge[0])
+	}
+	return spaces.Arch(b.String())
+}
+
+func fromIndex(i int) cell {
+	var c cell
+	for e := len(c) - 1; e >= 0; e-- {
+		c[e] = uint8(i % len(Ops))
+		i /= len(Ops)
+	}
+	return c
+}
+
+// Index returns the index of a cell: its operations as base-5 digits, the first edge the most significant.
+func Index(a spaces.Arch) (int, error) {
+	c, err := Space{}.parse(string(a))
+	if err != nil {
+		return 0, err
+	}
+	i := 0
+	for _, op := range c {
+		i = i*len(Ops) + int(op)
+	}
+	return i, nil
+}
+
+// Sample implements spaces.Space.
+func (s Space) Sample(rng *rand.Rand) spaces.Arch { return fromIndex(rng.IntN(Size)).arch() }
+
+// Mutate implements spaces.Space: one random edge gets another operation.
+func (s Space) Mutate(rng *rand.Rand, a spaces.Arch) spaces.Arch {
+	c, err := s.parse(string(a))
+	if err != nil {
+		return a
+	}
+	e := rng.IntN(len(c))
+	c[e] = uint8((int(c[e]) + 1 + rng.IntN(len(Ops)-1)) % len(Ops))
+	return c.arch()
+}
+
+// Neighbors implements spaces.Space: the 24 cells that differ in one edge.
+func (s Space) Neighbors(a spaces.Arch) iter.Seq[spaces.Arch] {
+	return func(yield func(spaces.Arch) bool) {
+		c, err := s.parse(string(a))
+		if err != nil {
+			return
+		}
+		for e := range c {
+			for op := range len(Ops) {
+				d := c
+				d[e] = uint8(op)
+				if d != c && !yield(d.arch()) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Size implements spaces.Space.
+func (s Space) Size() int { return Size }
+
+// All implements spaces.Space, in the order of the index.
+func (s Space) All() iter.Seq[spaces.Arch] {
+	return func(yield func(spaces.Arch) bool) {
+		for i := range Size {
+			if !yield(fromIndex(i).arch()) {
+				return
+			}
+		}
+	}
+}
+
+// Network implements spaces.Space: stem, N cells, residual block to 2C, N cells, residual block to 4C, N cells, batch norm and ReLU, global pool, classifier. Modules are named and ordered as in xautodl's TinyNetwork.
+func (s Space) Network(a spaces.Arch, in spaces.Input) (*net.Network, error) {
+	c, err := s.parse(string(a))
+	if err != nil {
+		return nil, err
+	}
+	if in.Classes < 1 {
+		return nil, fmt.Errorf("%s: %d classes; at least one is needed", s.Name(), in.Classes)
+	}
+	b := net.NewBuilder(string(a), net.Shape{C: 3, H: in.Size, W: in.Size})
+	x := b.BatchNorm("stem.1", b.Conv("stem.0", 0, s.C, 3, 1), 0)
+	k := 0 // position among cells and residual blocks
+	for stage := range 3 {
+		if stage > 0 {
+			x = reduction(b, fmt.Sprintf("cells.%d", k), x)
+			k++
+		}
+		for range s.N {
+			x = c.build(b, fmt.Sprintf("cells.%d", k), x)
+			k++
+		}
+	}
+	x = b.ReLU(b.BatchNorm("lastact.0", x, 0))
+	return b.Network(b.Head("classifier", x, in.Classes))
+}
+
+// build adds one cell. The rectifier of a node is shared by the convolutions that read it: they see the same values as from one of their own each.
+func (c cell) build(b *net.Builder, name string, x int) int {
+	nodes := []int{x}
+	var rectified [3]int
+	var terms []int
+	for e, edge := range edges {
+		from := nodes[edge[0]]
+		switch c[e] {
+		case none:
+			terms = append(terms, b.Add(net.Node{Op: net.Zero, In: []int{from}}))
+		case skip:
+			terms = append(terms, from)
+		case conv1x1, conv3x3:
+			if rectified[edge[0]] == 0 {
+				rectified[edge[0]] = b.ReLU(from)
+			}
+			kernel := 1
+			if c[e] == conv3x3 {
+				kernel = 3
+			}
+			layer := fmt.Sprintf("%s.layers.%d.op", name, e)
+			conv := b.Conv(layer+".1", rectified[edge[0]], b.Shape(from).C, kernel, 1)
+			terms = append(terms, b.BatchNorm(layer+".2", conv, 0))
+		case avgPool:
+			terms = append(terms, b.Add(net.Node{Op: net.AvgPool, In: []int{from}, Kernel: 3, Stride: 1, Pad: 1}))
+		}
+		if edge[0] == edge[1]-1 { // the last edge into its node
+			nodes = append(nodes, b.Sum(terms...))
+			terms = nil
+		}
+	}
+	return nodes[3]
+}
+
+// reduction adds a residual block that halves the picture and doubles the channels.
+func reduction(b *net.Builder, name string, x int) int {
+	out := 2 * b.Shape(x).C
+	y := b.BatchNorm(name+".conv_a.op.2", b.Conv(name+".conv_a.op.1", b.ReLU(x), out, 3, 2), 0)
+	y = b.BatchNorm(name+".conv_b.op.2", b.Conv(name+".conv_b.op.1", b.ReLU(y), out, 3, 1), 0)
+	pool := b.Add(net.Node{Op: net.AvgPool, In: []int{x}, Kernel: 2, Stride: 2})
+	return b.Sum(y, b.Conv(name+".downsample.1", pool, out, 1, 1))
+}

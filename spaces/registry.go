@@ -1,0 +1,108 @@
+package spaces
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// ErrUnknownSpace is wrapped by Open for a name that no space has registered.
+var ErrUnknownSpace = errors.New("unknown search space")
+
+// Options are the options of a space as given in its name, "C=16,N=5". A space takes the ones it knows with Int and leaves the rest, which Open reports.
+type Options struct {
+	values map[string]string
+	known  []string
+	err    error
+}
+
+// Int takes the integer option name, or its default where it is not given. Values outside lo..hi are an error of Open.
+func (o *Options) Int(name string, def, lo, hi int) int {
+	o.known = append(o.known, name)
+	s, ok := o.values[name]
+	if !ok {
+		return def
+	}
+	delete(o.values, name)
+	v, err := strconv.Atoi(s)
+	if (err != nil || v < lo || v > hi) && o.err == nil {
+		o.err = fmt.Errorf("option %s=%s must be a whole number from %d to %d", name, s, lo, hi)
+	}
+	return v
+}
+
+var (
+	mu       sync.RWMutex
+	registry = map[string]func(*Options) Space{}
+)
+
+// Register makes a space available to Open. Space packages call it from init; a second registration of a name panics, as it is a mistake in the program.
+func Register(name string, open func(*Options) Space) {
+	mu.Lock()
+	defer mu.Unlock()
+	if _, ok := registry[name]; ok {
+		panic("spaces: " + name + " is registered twice")
+	}
+	registry[name] = open
+}
+
+// Names lists the registered spaces in alphabetical order.
+func Names() []string {
+	mu.RLock()
+	defer mu.RUnlock()
+	return slices.Sorted(maps.Keys(registry))
+}
+
+// Open returns the space of a name with options, as in "natstss" or "natstss:C=16,N=1". Errors name the known spaces (ErrUnknownSpace) or options.
+func Open(name string) (Space, error) {
+	base, rest, _ := strings.Cut(name, ":")
+	mu.RLock()
+	open, ok := registry[base]
+	mu.RUnlock()
+	if !ok {
+		return nil, fmt.Errorf("spaces: %w %q; known: %s", ErrUnknownSpace, base, strings.Join(Names(), ", "))
+	}
+	o := &Options{values: map[string]string{}}
+	for part := range strings.SplitSeq(rest, ",") {
+		if part == "" {
+			continue
+		}
+		k, v, found := strings.Cut(part, "=")
+		if _, twice := o.values[k]; !found || twice {
+			return nil, fmt.Errorf("spaces: %s: option %q: write each option once, as NAME=VALUE", name, part)
+		}
+		o.values[k] = v
+	}
+	s := open(o)
+	if o.err != nil {
+		return nil, fmt.Errorf("spaces: %s: %w", name, o.err)
+	}
+	if len(o.values) > 0 {
+		return nil, fmt.Errorf("spaces: %s: unknown option %s; %s has %s", name, slices.Sorted(maps.Keys(o.values))[0], base, strings.Join(o.known, ", "))
+	}
+	return s, nil
+}
+
+// ParseError says what is wrong with an architecture string and where.
+type ParseError struct {
+	Space string // name of the space
+	Input string // what was parsed
+	Pos   int    // byte position of the problem in Input
+	Want  string // what is wrong and what was expected
+}
+
+// Error prints the problem with the place marked.
+func (e *ParseError) Error() string {
+	const most = 200
+	in := e.Input
+	pos := min(e.Pos, len(in))
+	if len(in) > most {
+		from := max(0, pos-most/2)
+		in, pos = in[from:min(len(in), from+most)], pos-from
+	}
+	return fmt.Sprintf("%s: position %d of %q: %s", e.Space, e.Pos, in[:pos]+"►"+in[pos:], e.Want)
+}

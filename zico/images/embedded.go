@@ -1,0 +1,94 @@
+package images
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"image"
+	"image/png"
+	"sync"
+)
+
+// The photographs are made by embedded/generate.go from the scikit-image wheel; NOTICE lists their authors and licences.
+//
+//go:generate sh -c "cd embedded && go run generate.go scikit_image-*.whl"
+//go:embed embedded/*.png
+var photographFiles embed.FS
+
+// photographs are the embedded files in the order of their labels.
+var photographs = [...]string{"astronaut", "brick", "camera", "chelsea", "coffee", "grass", "gravel", "hubble_deep_field", "retina", "rocket"}
+
+const (
+	photographSide = 288 // pixels
+	tiles          = 9   // a side: photographSide/32 patches of 32 pixels lie beside each other
+)
+
+// photographNorm is the mean and the standard deviation over all photographs.
+var photographNorm = norm{mean: [3]float64{0.4797, 0.3732, 0.3443}, std: [3]float64{0.2764, 0.2205, 0.2238}}
+
+// embedded is a set of patches cut from photographs. Image i shows photograph i%10, its class, through window i/10: windows lie on a grid of 9 x 9, beside each other at 32 pixels and overlapping more the larger they are. So there are 810 images at every size up to 288 pixels.
+type embedded struct{ pix [][]uint8 } // [photograph][288*288*3]
+
+var loadPhotographs = sync.OnceValues(func() (*embedded, error) {
+	e := &embedded{}
+	for _, name := range photographs {
+		f, err := photographFiles.Open("embedded/" + name + ".png")
+		if err != nil {
+			return nil, err
+		}
+		img, err := png.Decode(f)
+		if err != nil {
+			return nil, fmt.Errorf("images: embedded photograph %s: %w", name, err)
+		}
+		e.pix = append(e.pix, rgb(img, image.Pt(0, 0), photographSide, photographSide))
+	}
+	return e, nil
+})
+
+func openEmbedded() (Source, error) { return loadPhotographs() }
+
+func (e *embedded) Name() string {
+	return "embedded photographs (810 patches of 10 photographs from scikit-image)"
+}
+func (e *embedded) Classes() int { return len(photographs) }
+func (e *embedded) Len() int     { return len(photographs) * tiles * tiles }
+func (e *embedded) Size() int    { return 32 }
+
+func (e *embedded) Batches(ctx context.Context, o Options) ([]Batch, error) {
+	o, err := o.withDefaults(e.Size())
+	if err != nil {
+		return nil, err
+	}
+	if o.Size > photographSide {
+		return nil, fmt.Errorf("images: the embedded photographs give images of up to %d pixels, %d were asked for: use an image folder", photographSide, o.Size)
+	}
+	pick, err := order(e.Name(), e.Len(), o.Batch*o.N, o.Seed)
+	if err != nil {
+		return nil, err
+	}
+	return collect(ctx, o, e.Classes(), pick, func(i int, dst []float32) (int32, error) {
+		photo, window := i%len(photographs), i/len(photographs)
+		place := func(k int) int { return k * (photographSide - o.Size) / (tiles - 1) }
+		top, left := place(window/tiles), place(window%tiles)
+		for y := range o.Size {
+			row := e.pix[photo][((top+y)*photographSide+left)*3:]
+			for x := range o.Size * 3 {
+				dst[y*o.Size*3+x] = photographNorm.apply(row[x], x%3)
+			}
+		}
+		return int32(photo), nil
+	})
+}
+
+// rgb reads a rectangle of a picture as 8-bit RGB, row by row.
+func rgb(img image.Image, at image.Point, w, h int) []uint8 {
+	at = at.Add(img.Bounds().Min)
+	out := make([]uint8, 0, 3*w*h)
+	for y := range h {
+		for x := range w {
+			r, g, b, _ := img.At(at.X+x, at.Y+y).RGBA()
+			out = append(out, uint8(r>>8), uint8(g>>8), uint8(b>>8))
+		}
+	}
+	return out
+}
