@@ -11,6 +11,7 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
+	"github.com/gomlx/gomlx/core/graph"
 )
 
 var (
@@ -39,7 +40,7 @@ type Info struct {
 
 // Open opens a device: "xla:cpu" or "cpu", "xla:cuda" or "cuda", with go-xla's options behind commas ("xla:cuda,memory_fraction=0.5"). "" is the device of the environment variable GOMLX_BACKEND where that names an XLA device, else "xla:cpu".
 //
-// On CUDA, tf32=false is added unless given: TF32 products differ from the reference in the third digit. On the CPU the process's heap is tuned, see KeepHeap.
+// On CUDA, tf32=false is added unless given: TF32 products differ from the reference in the third digit.
 // Errors wrap ErrUnknownDevice, ErrNoPlugin or ErrBadPlugin and say what to do.
 func Open(device string) (*Backend, error) {
 	platform, options, err := parseDevice(device)
@@ -52,9 +53,6 @@ func Open(device string) (*Backend, error) {
 	}
 	if err := plugin.check(); err != nil {
 		return nil, err
-	}
-	if platform == "cpu" {
-		KeepHeap()
 	}
 	be, err := open(strings.Join(append([]string{plugin.Path}, options...), ","))
 	if err != nil {
@@ -118,6 +116,28 @@ func (b *Backend) Info() Info {
 		info.API = fmt.Sprintf("%d.%d", major, minor)
 	}
 	return info
+}
+
+// SelfTest compiles and runs a small computation and checks its result.
+func (b *Backend) SelfTest() (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("backend: %w %s: a small computation failed: %v", ErrBadPlugin, b.plugin.Path, r)
+		}
+	}()
+	exec, err := graph.NewExec(b.Backend, func(x *graph.Node) *graph.Node { return graph.ReduceAllSum(graph.Mul(x, x)) })
+	if err != nil {
+		return err
+	}
+	defer exec.Finalize()
+	out, err := exec.Call([]float32{1, 2, 3})
+	if err != nil {
+		return fmt.Errorf("backend: %w %s: a small computation failed: %w", ErrBadPlugin, b.plugin.Path, err)
+	}
+	if got, ok := out[0].Value().(float32); !ok || got != 14 {
+		return fmt.Errorf("backend: %w %s: 1+4+9 gave %v", ErrBadPlugin, b.plugin.Path, out[0].Value())
+	}
+	return nil
 }
 
 // Close ends the client and frees its memory.

@@ -5,40 +5,33 @@ package backend
 /*
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
-// keep_heap returns how many of the settings were taken.
-static int keep_heap(int trim, int pad) {
-	int n = 0;
+static int heap_kept;
+
+// keep_heap runs before Go starts its threads: glibc gives each new thread a heap of its own until it is told to share one, and memory freed in one heap does not serve another.
+__attribute__((constructor)) static void keep_heap(void) {
+	const char *tunables = getenv("GLIBC_TUNABLES");
+	if ((tunables && strstr(tunables, "glibc.malloc")) || getenv("MALLOC_MMAP_MAX_") || getenv("MALLOC_TRIM_THRESHOLD_") || getenv("MALLOC_TOP_PAD_") || getenv("MALLOC_ARENA_MAX")) {
+		heap_kept = 2;
+		return;
+	}
 #ifdef __GLIBC__
-	n += mallopt(M_MMAP_MAX, 0);
-	n += mallopt(M_TRIM_THRESHOLD, trim);
-	n += mallopt(M_TOP_PAD, pad);
-	n += mallopt(M_ARENA_MAX, 1);
+	heap_kept = mallopt(M_MMAP_MAX, 0) && mallopt(M_TRIM_THRESHOLD, 2147483647) && mallopt(M_TOP_PAD, 268435456) && mallopt(M_ARENA_MAX, 1);
 #endif
-	return n;
 }
+
+static int heap_state(void) { return heap_kept; }
 */
 import "C"
 
-import (
-	"os"
-	"strings"
-	"sync"
-)
-
-var keepHeap = sync.OnceValue(func() bool {
-	if strings.Contains(os.Getenv("GLIBC_TUNABLES"), "glibc.malloc") {
-		return true
+// HeapPolicy says how the process's heap treats freed memory. Importing this package tells glibc, before the program starts, to keep it for the next buffer and to keep one heap for all threads. By default glibc returns each large buffer to the kernel, which clears and maps the next one page by page, and the threads of XLA hold several times the memory they use. Settings that the user has made in GLIBC_TUNABLES or MALLOC_* stand.
+func HeapPolicy() string {
+	switch C.heap_state() {
+	case 1:
+		return "kept by the program"
+	case 2:
+		return "set by GLIBC_TUNABLES or MALLOC_*"
 	}
-	for _, name := range []string{"MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_ARENA_MAX"} {
-		if os.Getenv(name) != "" {
-			return true
-		}
-	}
-	const trim, pad = 1<<31 - 1, 64 << 20
-	return C.keep_heap(trim, pad) > 0
-})
-
-// KeepHeap tells glibc to keep freed memory for the next buffer, for the whole process and once. By default glibc returns each large buffer to the kernel, which clears and maps the next one page by page: an addition of activations takes three to four times as long. Settings that the user has made in GLIBC_TUNABLES or MALLOC_* stand.
-// It reports whether the heap is kept; it is not on systems without glibc.
-func KeepHeap() bool { return keepHeap() }
+	return "the system's default"
+}

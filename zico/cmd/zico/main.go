@@ -1,0 +1,107 @@
+// Zico sets up, scores and checks networks with the ZiCo proxy.
+//
+//	zico setup     install what is missing: PJRT plugin, Go kernel, Jupyter
+//	zico doctor    say what is there and what is not
+//	zico score     score architectures
+//	zico verify    compare scores with files of expected values
+//	zico bench     measure
+//
+// A command lives in the file of its name and registers itself in the table below. Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	_ "github.com/zeroshotnas/zeroshot/spaces/natstss" // the spaces that -space can name
+	_ "github.com/zeroshotnas/zeroshot/spaces/plain"
+)
+
+// command is a subcommand. run gets its arguments without the name.
+type command struct {
+	name, doc string
+	run       func(ctx context.Context, args []string) error
+}
+
+var commands = []command{
+	{"setup", "install what is missing: PJRT plugin, Go kernel, Jupyter", setup},
+	{"doctor", "say what is there and what is not", doctor},
+	{"score", "score architectures", score},
+	{"verify", "compare scores with files of expected values", verify},
+	{"bench", "measure", bench},
+}
+
+// usageError is an error in how a command was called.
+type usageError struct{ error }
+
+// errFailed ends the program with status 1 when the command has said why itself.
+var errFailed = errors.New("failed")
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		usage()
+		if len(args) == 0 {
+			return 2
+		}
+		return 0
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	for _, c := range commands {
+		if c.name != args[0] {
+			continue
+		}
+		err := c.run(ctx, args[1:])
+		var u usageError
+		switch {
+		case err == nil || errors.Is(err, flag.ErrHelp):
+			return 0
+		case errors.As(err, &u):
+			fmt.Fprintf(os.Stderr, "zico %s: %v\n", c.name, err)
+			return 2
+		case errors.Is(err, errFailed):
+			return 1
+		case ctx.Err() != nil:
+			fmt.Fprintf(os.Stderr, "zico %s: interrupted\n", c.name)
+			return 130
+		}
+		fmt.Fprintf(os.Stderr, "zico %s: %v\n", c.name, err)
+		return 1
+	}
+	fmt.Fprintf(os.Stderr, "zico: unknown command %q\n", args[0])
+	usage()
+	return 2
+}
+
+func usage() {
+	fmt.Fprintln(os.Stderr, "usage: zico COMMAND [flags] [arguments]; zico COMMAND -h lists the flags")
+	for _, c := range commands {
+		fmt.Fprintf(os.Stderr, "  %-8s %s\n", c.name, c.doc)
+	}
+}
+
+// newFlags makes the flag set of a command whose usage line ends in args.
+func newFlags(name, args string) *flag.FlagSet {
+	f := flag.NewFlagSet(name, flag.ContinueOnError)
+	f.Usage = func() {
+		fmt.Fprintf(f.Output(), "usage: zico %s [flags] %s\n", name, args)
+		f.PrintDefaults()
+	}
+	return f
+}
+
+// parse reads flags; the flag package has printed what is wrong.
+func parse(f *flag.FlagSet, args []string) error {
+	err := f.Parse(args)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		return usageError{err}
+	}
+	return err
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/zeroshotnas/zeroshot/zico"
+	"github.com/zeroshotnas/zeroshot/zico/backend"
+	"github.com/zeroshotnas/zeroshot/zico/images"
+)
+
+// data are the flags that choose images.
+type data struct {
+	spec  string
+	o     images.Options
+	seed  uint64
+	where *flag.FlagSet
+}
+
+func (d *data) flags(f *flag.FlagSet) {
+	d.where = f
+	f.StringVar(&d.spec, "data", "embedded", "images: embedded, noise, formula, a CIFAR archive or folder, a folder of pictures, a sheet (.png)")
+	f.IntVar(&d.o.Batch, "batch", 128, "images in a batch")
+	f.IntVar(&d.o.N, "batches", 2, "batches, at least 2")
+	f.IntVar(&d.o.Size, "size", 0, "height and width of the images, pixels (0: the source's own)")
+	f.Uint64Var(&d.seed, "seed", 1, "seed of the weights and of the choice of images")
+}
+
+func (d *data) batches(ctx context.Context) ([]images.Batch, error) {
+	src, err := images.Open(d.spec)
+	if err != nil {
+		return nil, err
+	}
+	d.o.Seed = d.seed
+	return src.Batches(ctx, d.o)
+}
+
+func score(ctx context.Context, args []string) error {
+	f := newFlags("score", "ARCH...")
+	var d data
+	d.flags(f)
+	space := f.String("space", "natstss", "search space, with options as in natstss:C=16,N=5")
+	device := f.String("device", "", "xla:cpu or xla:cuda (default: $GOMLX_BACKEND, else xla:cpu)")
+	dtype := f.String("dtype", "float32", "float32 or float64")
+	paper := f.Bool("eq15", false, "use the paper's Eq. 15 (standard deviation of |g|) instead of the reference's code (of g)")
+	inFlight := f.Int("inflight", 0, "networks at once (0: chosen for the machine)")
+	layers := f.Bool("layers", false, "print each layer")
+	asJSON := f.Bool("json", false, "print one JSON object a line")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	if f.NArg() == 0 {
+		return usageError{errors.New("no architecture given; try: zico score 1462 \"|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|none~0|skip_connect~1|avg_pool_3x3~2|\"")}
+	}
+	batches, err := d.batches(ctx)
+	if err != nil {
+		return err
+	}
+	be, err := backend.Open(*device)
+	if err != nil {
+		return err
+	}
+	cfg := zico.Config{DType: *dtype, InFlight: *inFlight}
+	if *paper {
+		cfg.Statistic = zico.Absolute
+	}
+	s, err := zico.New(be, cfg)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	var reqs []zico.Request
+	for _, a := range f.Args() {
+		reqs = append(reqs, zico.Request{Space: *space, Arch: a, Seed: d.seed})
+	}
+	if !*asJSON {
+		b := &batches[0]
+		fmt.Printf("%d batches of %d images %dx%d from %s, seed %d, %s on %s\n", len(batches), b.N, b.H, b.W, d.spec, d.seed, s.Config().DType, be.Platform())
+		fmt.Printf("%12s %11s %10s %8s  %s\n", "ZiCo", "parameters", "MACs", "seconds", "architecture")
+	}
+	failed := false
+	out := json.NewEncoder(os.Stdout)
+	for res, err := range s.ScoreAll(ctx, batches, reqs) {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			failed = true
+			fmt.Fprintf(os.Stderr, "zico score: %v\n", err)
+		case *asJSON:
+			if !*layers {
+				res.Layers = nil
+			}
+			if err := out.Encode(res); err != nil {
+				return err
+			}
+		default:
+			print1(res, *layers)
+		}
+	}
+	if failed {
+		return errFailed
+	}
+	return nil
+}
+
+func print1(res *zico.Result, layers bool) {
+	took := res.Build + res.Compile + res.Run
+	fmt.Printf("%12.4f %11d %9.1fM %8.2f  %s\n", res.Score, res.Params, float64(res.MACs)/1e6, took.Seconds(), res.Network)
+	for _, w := range res.Warnings {
+		fmt.Printf("%12s %s\n", "", w)
+	}
+	if !layers {
+		return
+	}
+	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "layer\tname\tweight\tnon-zero\tsum\tlog\t")
+	for _, l := range res.Layers {
+		log := fmt.Sprintf("%.4f", l.Log)
+		if l.Skipped {
+			log = "skipped"
+		}
+		fmt.Fprintf(t, "%d\t%s\t%s\t%d\t%.6g\t%s\t\n", l.Index, l.Name, strings.Join(strings.Fields(fmt.Sprint(l.Weight)), " "), l.NonZero, l.Sum, log)
+	}
+	t.Flush()
+	fmt.Printf("build %v, compile %v, run %v\n", res.Build.Round(time.Millisecond), res.Compile.Round(time.Millisecond), res.Run.Round(time.Millisecond))
+}
