@@ -102,7 +102,7 @@ func ScoreModel(ctx context.Context, be *backend.Backend, store *model.Store, fn
 	for i, v := range m.vars {
 		bufs := make([]compute.Buffer, len(grads[i]))
 		for b, g := range grads[i] {
-			if bufs[b], err = g.Buffer(be, 0); err != nil {
+			if bufs[b], err = g.Buffer(be.Backend, 0); err != nil {
 				return nil, err
 			}
 		}
@@ -162,7 +162,9 @@ func (m *wholeModel) open(be *backend.Backend, b *images.Batch) error {
 		}
 		grads := Gradient(ReduceAllSum(Mul(logits, StopGradient(out[1]))), values...)
 		for i := range grads {
-			grads[i] = ConvertDType(Reshape(grads[i], -1), m.dtype)
+			flat := ConvertDType(Reshape(grads[i], -1), m.dtype)
+			n := flat.Shape().Size()
+			grads[i] = Pad(flat, ScalarZero(g, m.dtype), PadAxis{End: kernel.PaddedSize(n) - n})
 		}
 		return append([]*Node{out[0]}, grads...)
 	})

@@ -16,12 +16,12 @@ import (
 type Request struct {
 	Space string       `json:"space"` // name of a registered space, with options, e.g. "natstss:C=16,N=5"
 	Arch  string       `json:"arch"`  // any form that the space parses
-	Input spaces.Input `json:"input"` // image size and classes; zero fields mean those of the batches
+	Input spaces.Input `json:"input"` // image size and classes; zero fields mean those of the batches at hand
 	Seed  uint64       `json:"seed"`  // of the weights
 }
 
-// network builds what a request names, for the images at hand.
-func (r Request) network(b *images.Batch) (*net.Network, error) {
+// Network builds the network that the request names. Zero fields of Input mean the space's own.
+func (r Request) Network() (*net.Network, error) {
 	space, err := spaces.Open(r.Space)
 	if err != nil {
 		return nil, err
@@ -32,10 +32,10 @@ func (r Request) network(b *images.Batch) (*net.Network, error) {
 	}
 	in := r.Input
 	if in.Size == 0 {
-		in.Size = b.H
+		in.Size = space.Input().Size
 	}
 	if in.Classes == 0 {
-		in.Classes = b.Classes
+		in.Classes = space.Input().Classes
 	}
 	return space.Network(arch, in)
 }
@@ -98,7 +98,13 @@ type outcome struct {
 }
 
 func (s *Scorer) answer(ctx context.Context, r Request, d *dataset) outcome {
-	n, err := r.network(&d.batches[0])
+	if r.Input.Size == 0 {
+		r.Input.Size = d.batches[0].H
+	}
+	if r.Input.Classes == 0 {
+		r.Input.Classes = d.batches[0].Classes
+	}
+	n, err := r.Network()
 	var res *Result
 	if err == nil {
 		res, err = s.score(ctx, n, r.Seed, d)

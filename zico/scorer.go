@@ -117,11 +117,17 @@ func (s *Scorer) score(ctx context.Context, n *net.Network, seed uint64, d *data
 	res.MACs = net.FLOPs(n, net.MACs)
 	res.Build = time.Since(start)
 
-	start = time.Now()
-	if err := s.cache.Prepare(ctx, plan.Ops()); err != nil {
-		return nil, err
-	}
-	res.Compile = time.Since(start)
+	// Kernels that are not there yet compile in the background, in the order of their use; the run waits only for those it has caught up with.
+	compiling, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = s.cache.Prepare(compiling, plan.Ops()) // the run meets the same errors
+	}()
+	defer func() {
+		stop()
+		<-done
+	}()
 
 	start = time.Now()
 	layers, wait, err := s.run(ctx, plan, together, seed, d, res)
@@ -130,7 +136,7 @@ func (s *Scorer) score(ctx context.Context, n *net.Network, seed uint64, d *data
 	}
 	res.Layers = describe(n)
 	s.fill(res, layers)
-	res.Compile += wait
+	res.Compile = wait
 	res.Run = time.Since(start) - wait
 	return res, nil
 }
@@ -205,7 +211,7 @@ func (s *Scorer) run(ctx context.Context, plan *tape.Plan, together int, seed ui
 
 // combine computes the statistic of one layer from the gradients of all batches.
 func (s *Scorer) combine(grads []compute.Buffer, size int) ([]float64, time.Duration, error) {
-	out, wait, err := s.cache.Call(kernel.Statistic{DType: s.dtype, Size: size, Batches: len(grads)}, grads)
+	out, wait, err := s.cache.Call(kernel.Statistic{DType: s.dtype, Size: kernel.PaddedSize(size), Batches: len(grads)}, grads)
 	if err != nil {
 		return nil, wait, err
 	}
@@ -237,7 +243,9 @@ func ScoreGradients(be *backend.Backend, cfg Config, grads [][][]float32) (*Resu
 			if len(g) != len(layer[0]) {
 				return nil, fmt.Errorf("zico: layer %d has %d weights in batch %d and %d in batch 0", k, len(g), b, len(layer[0]))
 			}
-			buf, err := tape.UploadFloats(be, s.dtype, g, len(g))
+			padded := make([]float32, kernel.PaddedSize(len(g)))
+			copy(padded, g)
+			buf, err := tape.UploadFloats(be, s.dtype, padded, len(padded))
 			if err != nil {
 				return nil, err
 			}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,6 +42,7 @@ type entry struct {
 	err   error
 
 	calls, nanos atomic.Int64
+	compile      time.Duration
 
 	// users counts calls in progress; dead is set by eviction. The last user of a dead entry frees it. Both under Cache.mu.
 	users int
@@ -78,49 +78,21 @@ func (c *Cache) Call(op Op, in []compute.Buffer) (out []compute.Buffer, wait tim
 	return out, wait, nil
 }
 
-// Prepare compiles operations that are not there yet, several at a time, and returns the first error. Errors are also kept for Call. It stops early when ctx ends.
+// Prepare compiles operations that are not there yet, one after the other, until ctx ends, and returns the first error. XLA itself compiles a kernel on several threads. Errors are also kept for Call.
 func (c *Cache) Prepare(ctx context.Context, ops []Op) error {
-	jobs := make(chan Op)
-	errs := make(chan error, runtime.GOMAXPROCS(0))
-	for range cap(errs) {
-		go func() {
-			var first error
-			for op := range jobs {
-				e, _, err := c.acquire(op)
-				if err == nil {
-					c.release(e)
-				} else if first == nil {
-					first = err
-				}
-			}
-			errs <- first
-		}()
-	}
 	var first error
-feed:
 	for _, op := range ops {
-		select {
-		case jobs <- op:
-		case <-ctx.Done():
-			first = ctx.Err()
-			break feed
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-	}
-	close(jobs)
-	for range cap(errs) {
-		if err := <-errs; err != nil && first == nil {
+		e, _, err := c.acquire(op)
+		if err == nil {
+			c.release(e)
+		} else if first == nil {
 			first = err
 		}
 	}
 	return first
-}
-
-// Has reports whether op is compiled or being compiled.
-func (c *Cache) Has(op Op) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, ok := c.entries[op]
-	return ok
 }
 
 func (c *Cache) acquire(op Op) (*entry, time.Duration, error) {
@@ -150,7 +122,8 @@ func (c *Cache) acquire(op Op) (*entry, time.Duration, error) {
 		start := time.Now()
 		if !ok {
 			e.exec, e.err = compileOp(c.be, op)
-			c.compile.Add(int64(time.Since(start)))
+			e.compile = time.Since(start)
+			c.compile.Add(int64(e.compile))
 			close(e.ready)
 		} else {
 			<-e.ready
@@ -225,6 +198,8 @@ type Profile struct {
 	Name  string        // Op.Name
 	Calls int64         // number of calls
 	Total time.Duration // from the start of a call to its return
+	// Compile is the time that its compilation took.
+	Compile time.Duration
 }
 
 // Profile returns what each operation held by the cache has cost, in no order.
@@ -233,7 +208,11 @@ func (c *Cache) Profile() []Profile {
 	defer c.mu.Unlock()
 	var ps []Profile
 	for op, e := range c.entries {
-		ps = append(ps, Profile{op.Name(), e.calls.Load(), time.Duration(e.nanos.Load())})
+		select {
+		case <-e.ready:
+			ps = append(ps, Profile{op.Name(), e.calls.Load(), time.Duration(e.nanos.Load()), e.compile})
+		default: // being compiled
+		}
 	}
 	return ps
 }

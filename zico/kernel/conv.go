@@ -26,7 +26,7 @@ type ConvInputGrad struct {
 	Window
 }
 
-// ConvWeightGrad is the gradient of a convolution by its weight, one for each batch, reduced to the statistic of Statistic or, with Raw, returned as it is: (x, dy) to [statistics] or to batches times [weights].
+// ConvWeightGrad is the gradient of a convolution by its weight, one for each batch, reduced to the statistic of Statistic or, with Raw, returned as it is: (x, dy) to [statistics] or to batches times [PaddedSize(weights)].
 type ConvWeightGrad struct {
 	X Act
 	Window

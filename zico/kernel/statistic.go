@@ -21,7 +21,16 @@ const (
 // StatisticLen is the length of a statistic over so many batches.
 func StatisticLen(batches int) int { return StatSquares + batches }
 
-// Statistic computes the statistic from gradients that were made in several calls: Batches vectors of Size weights.
+// PaddedSize is the length that raw gradients of size weights are padded to with zeros: 1024 times a power of 4. Weights whose gradient is zero in every batch do not count, so the statistic is the same, and one kernel of a few serves layers of all sizes.
+func PaddedSize(size int) int {
+	p := 1024
+	for p < size {
+		p *= 4
+	}
+	return p
+}
+
+// Statistic computes the statistic from gradients that were made in several calls: Batches vectors of Size weights, a PaddedSize.
 type Statistic struct {
 	DType         dtypes.DType
 	Size, Batches int
@@ -40,11 +49,13 @@ func (o Statistic) Inputs() []shapes.Shape {
 // Graph implements Op.
 func (o Statistic) Graph(_ string, g *Graph, in []*Node) []*Node { return []*Node{statistic(in)} }
 
-// finishGrads ends a weight-gradient kernel: the statistic over all its batches or, raw, the gradients as flat vectors.
+// finishGrads ends a weight-gradient kernel: the statistic over all its batches or, raw, the gradients as flat vectors of PaddedSize.
 func finishGrads(grads []*Node, raw bool) []*Node {
 	if raw {
 		for i := range grads {
-			grads[i] = Reshape(grads[i], -1)
+			flat := Reshape(grads[i], -1)
+			n := flat.Shape().Size()
+			grads[i] = Pad(flat, ScalarZero(flat.Graph(), flat.DType()), PadAxis{End: PaddedSize(n) - n})
 		}
 		return grads
 	}

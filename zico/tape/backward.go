@@ -140,7 +140,7 @@ func (p *planner) weightGrad(i int, op kernel.Op, g value) {
 	if p.raw {
 		sizes = make([]int64, p.batches)
 		for b := range sizes {
-			sizes[b] = p.tensors[p.weights[i]].bytes
+			sizes[b] = int64(kernel.PaddedSize(size) * p.dtype.Size())
 		}
 	}
 	out := p.call(op, []value{p.output[nd.In[0]], g}, sizes...)

@@ -72,7 +72,7 @@ type Layer struct {
 	Index     int              // net.Node.Layer
 	Size      int              // number of weights
 	Statistic []float64        // see kernel.StatSum; nil in a raw run
-	Gradients []compute.Buffer // in a raw run: one a batch, [Size], owned by the caller
+	Gradients []compute.Buffer // in a raw run: one a batch, [kernel.PaddedSize(Size)], owned by the caller
 }
 
 // Run executes the plan with the weights that seed gives (package formula). Runs of any number of plans may go on at the same time over one cache; each result depends on its plan, inputs and seed alone.

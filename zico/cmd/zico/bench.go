@@ -56,7 +56,8 @@ func bench(ctx context.Context, args []string) error {
 	n := f.Int("n", 0, "networks of the set (0: all)")
 	rounds := f.Int("rounds", 2, "times to score all of them; the first compiles")
 	inFlight := f.Int("inflight", 1, "networks at once")
-	whole := f.Bool("whole", false, "also compile and run the first network as one graph")
+	whole := f.Bool("whole", false, "compile and run each network as one graph, as the kernels do not")
+	first := f.Int("first", 0, "start with this network of the set")
 	shuffle := f.Uint64("shuffle", 0, "score each round in another random order of this seed (0: as listed)")
 	kernels := f.Int("kernels", 15, "kernels to list, the most expensive first")
 	device := f.String("device", "", "xla:cpu or xla:cuda (default: $GOMLX_BACKEND, else xla:cpu)")
@@ -73,6 +74,10 @@ func bench(ctx context.Context, args []string) error {
 	if !ok {
 		return usageError{fmt.Errorf("no set %q; there is nb201", *set)}
 	}
+	if *first < 0 || *first >= len(b.Networks) || *n < 0 || *rounds < 1 || *inFlight < 1 {
+		return usageError{fmt.Errorf("-first must be 0 to %d, -n at least 0, -rounds and -inflight at least 1", len(b.Networks)-1)}
+	}
+	b.Networks = b.Networks[*first:]
 	if *n > 0 && *n < len(b.Networks) {
 		b.Networks = b.Networks[:*n]
 	}
@@ -116,8 +121,12 @@ func bench(ctx context.Context, args []string) error {
 			if err != nil {
 				return err
 			}
+			req := zico.Request{Space: b.Space, Arch: net.Arch, Input: spaces.Input{Size: b.Size, Classes: b.Classes}, Seed: net.Seed}
 			jobs[k] = func() (*zico.Result, error) {
-				for res, err := range s.ScoreAll(ctx, data, []zico.Request{{Space: b.Space, Arch: net.Arch, Seed: net.Seed}}) {
+				if *whole {
+					return wholeGraph(ctx, be, req, data, *dtype)
+				}
+				for res, err := range s.ScoreAll(ctx, data, []zico.Request{req}) {
 					return res, err
 				}
 				return nil, ctx.Err()
@@ -148,8 +157,8 @@ func bench(ctx context.Context, args []string) error {
 		slices.Sort(seconds)
 		say("round %d: %.3f s a network (throughput), median %.3f, %.3f to %.3f\n", round, mean, seconds[len(seconds)/2], seconds[0], seconds[len(seconds)-1])
 		if round == 0 && *inFlight == 1 {
-			first := results[0]
-			say("first score of the process: %.2f s (%.2f opening the device, %.2f compiling, %.2f running)\n", (opened + first.Build + first.Compile + first.Run).Seconds(), opened.Seconds(), first.Compile.Seconds(), first.Run.Seconds())
+			one := results[0]
+			say("first score of the process: %.2f s (%.2f opening the device, %.2f compiling, %.2f running)\n", (opened + one.Build + one.Compile + one.Run).Seconds(), opened.Seconds(), one.Compile.Seconds(), one.Run.Seconds())
 		}
 	}
 	st := s.Kernels()
@@ -161,9 +170,6 @@ func bench(ctx context.Context, args []string) error {
 	say("%d kernels, %.2f s compiling (added up over threads), %d hits, %d misses, peak memory %s\n", st.Kernels, st.Compile.Seconds(), st.Hits, st.Misses, peakMemory())
 	if *kernels > 0 && !*asJSON {
 		profile(s, *kernels)
-	}
-	if *whole {
-		return wholeGraph(ctx, be, b, *dtype, say)
 	}
 	return nil
 }
@@ -200,39 +206,17 @@ func profile(s *zico.Scorer, most int) {
 	}
 	slices.SortFunc(all, func(a, b zico.KernelProfile) int { return int(b.Total - a.Total) })
 	for _, p := range all[:min(most, len(all))] {
-		fmt.Printf("%5.1f %%  %8.3f ms a call, %5d calls  %s\n", 100*p.Total.Seconds()/total.Seconds(), 1e3*p.Total.Seconds()/float64(p.Calls), p.Calls, p.Name)
+		fmt.Printf("%5.1f %%  %8.3f ms a call, %5d calls, %4.0f ms to compile  %s\n", 100*p.Total.Seconds()/total.Seconds(), 1e3*p.Total.Seconds()/float64(p.Calls), p.Calls, 1e3*p.Compile.Seconds(), p.Name)
 	}
 }
 
-// wholeGraph measures what the kernels replace: the first network compiled with its gradients as one graph.
-func wholeGraph(ctx context.Context, be *backend.Backend, b benchSet, dtype string, say func(string, ...any)) error {
-	sp, err := spaces.Open(b.Space)
+// wholeGraph scores a network the way that the kernels replace: compiled with its gradients as one graph.
+func wholeGraph(ctx context.Context, be *backend.Backend, r zico.Request, data []images.Batch, dtype string) (*zico.Result, error) {
+	n, err := r.Network()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	first := b.Networks[0]
-	arch, err := sp.Parse(first.Arch)
-	if err != nil {
-		return err
-	}
-	n, err := sp.Network(arch, spaces.Input{Size: b.Size, Classes: b.Classes})
-	if err != nil {
-		return err
-	}
-	src, err := images.Open(fmt.Sprintf("formula:classes=%d", b.Classes))
-	if err != nil {
-		return err
-	}
-	data, err := src.Batches(ctx, images.Options{Batch: b.Batch, N: 2, Size: b.Size, Seed: first.Seed})
-	if err != nil {
-		return err
-	}
-	res, err := zico.ScoreModel(ctx, be, model.NewStore(), zico.NetworkModel(n, first.Seed), data, zico.ModelConfig{DType: dtype})
-	if err != nil {
-		return err
-	}
-	say("the first network as one graph: %.2f s (%.2f compiling, %.2f running), score %.4f\n", (res.Compile + res.Run).Seconds(), res.Compile.Seconds(), res.Run.Seconds(), res.Score)
-	return nil
+	return zico.ScoreModel(ctx, be, model.NewStore(), zico.NetworkModel(n, r.Seed), data, zico.ModelConfig{DType: dtype})
 }
 
 // peakMemory is the largest resident size of the process so far.

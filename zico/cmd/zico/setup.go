@@ -127,6 +127,7 @@ func (in *installation) venv(prog string) string { return filepath.Join(in.dir, 
 func (in *installation) kernel() string {
 	return filepath.Join(in.dir, "venv", "share", "jupyter", "kernels", "zeroshot")
 }
+
 func (in *installation) relative(p string) string {
 	wd, err := os.Getwd()
 	if err != nil {
