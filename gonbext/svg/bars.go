@@ -1,0 +1,163 @@
+package svg
+
+import (
+	"fmt"
+	"math"
+)
+
+// Bar is one bar of a chart.
+type Bar struct {
+	Label string  // name under or above the bar
+	Value float64 // length; a bar that is not finite is drawn as a cross
+	Group int     // index into the chart's Groups, for its colour
+	Title string  // shown under the mouse; default: label and value
+	Void  bool    // has no value: drawn as a cross on the axis
+}
+
+// Group is a kind of bars.
+type Group struct{ Name, Color string }
+
+// Columns is a chart of many narrow bars beside each other, such as one a layer.
+type Columns struct {
+	Title  string
+	XLabel string // what the bars are
+	YLabel string // what their height is, with its unit
+	Groups []Group
+	Bars   []Bar
+}
+
+// SVG draws the chart, 800 pixels wide.
+func (ch Columns) SVG() string {
+	const w, left, right, top, axis = 800, 62.0, 14.0, 58.0, 230.0
+	longest := 0.0
+	for _, b := range ch.Bars {
+		longest = max(longest, width(b.Label, 10))
+	}
+	labels := min(longest, 150)
+	h := int(top + axis + labels + 40)
+	c := newCanvas(w, h, ch.Title)
+	c.text(left, 20, 14, "start", ink, 0, ch.Title)
+	legend(c, left, 40, ch.Groups)
+
+	hi := 0.0
+	for _, b := range ch.Bars {
+		if b.finite() {
+			hi = max(hi, b.Value)
+		}
+	}
+	t := ticks(0, hi, 6)
+	hi = t[len(t)-1]
+	base := top + axis
+	y := func(v float64) float64 { return base - v/hi*axis }
+	for _, v := range t {
+		c.line(left, y(v), w-right, y(v), rule)
+		c.text(left-6, y(v)+4, 11, "end", ink, 0, tickLabel(v, t[1]-t[0]))
+	}
+	c.text(16, top+axis/2, 12, "middle", ink, -90, ch.YLabel)
+
+	slot := (w - left - right) / float64(max(1, len(ch.Bars)))
+	every := int(math.Ceil(11 / slot)) // labels need 11 pixels each
+	for i, b := range ch.Bars {
+		x := left + (float64(i)+0.5)*slot
+		wide := min(0.8*slot, 40)
+		color := Grey
+		if b.Group >= 0 && b.Group < len(ch.Groups) {
+			color = ch.Groups[b.Group].Color
+		}
+		if b.finite() {
+			v := max(b.Value, 0)
+			c.rect(x-wide/2, y(v), wide, max(base-y(v), 0.5), color, b.title())
+		} else {
+			c.text(x, base-3, 11, "middle", Vermillion, 0, "×")
+			c.rect(x-slot/2, top, slot, axis, "#FFFFFF00", b.title())
+		}
+		if i%every == 0 {
+			c.text(x+3, base+8, 10, "end", ink, -90, clip(b.Label, labels, 10))
+		}
+	}
+	c.line(left, base, w-right, base, ink)
+	c.text(left+(w-left-right)/2, float64(h)-10, 12, "middle", ink, 0, ch.XLabel)
+	return c.String()
+}
+
+// Rows is a chart of a few bars one below the other, each under its name.
+type Rows struct {
+	Title  string
+	XLabel string // what the length is, with its unit
+	Groups []Group
+	Bars   []Bar
+}
+
+// SVG draws the chart, 800 pixels wide.
+func (ch Rows) SVG() string {
+	const w, left, right, top, row = 800, 16.0, 80.0, 36.0, 40.0
+	legendRoom := 0.0
+	if len(ch.Groups) > 1 {
+		legendRoom = 20
+	}
+	base := top + legendRoom + row*float64(len(ch.Bars))
+	h := int(base + 46)
+	c := newCanvas(w, h, ch.Title)
+	c.text(left, 20, 14, "start", ink, 0, ch.Title)
+	if legendRoom > 0 {
+		legend(c, left, 40, ch.Groups)
+	}
+	hi := 0.0
+	for _, b := range ch.Bars {
+		if b.finite() {
+			hi = max(hi, b.Value)
+		}
+	}
+	t := ticks(0, hi, 8)
+	hi = t[len(t)-1]
+	x := func(v float64) float64 { return left + v/hi*(w-left-right) }
+	for _, v := range t {
+		c.line(x(v), top+legendRoom, x(v), base, rule)
+		c.text(x(v), base+16, 11, "middle", ink, 0, tickLabel(v, t[1]-t[0]))
+	}
+	for i, b := range ch.Bars {
+		y := top + legendRoom + float64(i)*row
+		color := Blue
+		if b.Group >= 0 && b.Group < len(ch.Groups) {
+			color = ch.Groups[b.Group].Color
+		}
+		c.text(left, y+14, 11, "start", ink, 0, clip(b.Label, w-left-right, 11))
+		if b.finite() {
+			v := max(b.Value, 0)
+			c.rect(left, y+18, max(x(v)-left, 0.5), 15, color, b.title())
+			c.text(x(v)+5, y+30, 11, "start", ink, 0, fmt.Sprintf("%.6g", b.Value))
+		} else {
+			c.text(left, y+30, 12, "start", Vermillion, 0, "× not a finite number")
+		}
+	}
+	c.line(left, top+legendRoom, left, base, ink)
+	c.text(left+(w-left-right)/2, base+36, 12, "middle", ink, 0, ch.XLabel)
+	return c.String()
+}
+
+func (b Bar) finite() bool { return !b.Void && finite(b.Value) }
+
+func (b Bar) title() string {
+	if b.Title != "" {
+		return b.Title
+	}
+	return fmt.Sprintf("%s: %.6g", b.Label, b.Value)
+}
+
+func legend(c *canvas, x, y float64, groups []Group) {
+	for _, g := range groups {
+		c.rect(x, y-9, 10, 10, g.Color, "")
+		c.text(x+15, y, 11, "start", ink, 0, g.Name)
+		x += 30 + width(g.Name, 11)
+	}
+}
+
+// clip shortens a text to a width in pixels, at its start: the ends of module names tell them apart.
+func clip(s string, wide, size float64) string {
+	r := []rune(s)
+	for len(r) > 1 && width(string(r), size) > wide+1 {
+		r = r[1:]
+		s = "…" + string(r[1:])
+	}
+	return s
+}

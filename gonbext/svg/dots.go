@@ -1,0 +1,99 @@
+package svg
+
+import (
+	"fmt"
+	"math"
+)
+
+// Dot is one point of a Dots chart.
+type Dot struct {
+	X, Y  float64
+	Group int    // index into the chart's Groups
+	Title string // shown under the mouse; default: the two numbers
+}
+
+// Dots is a chart of points whose axes fit the points, for values whose differences matter more than their size.
+type Dots struct {
+	Title  string
+	XLabel string // with its unit
+	YLabel string // with its unit
+	Groups []Group
+	Points []Dot // points that are not finite are left out and counted in a note
+	// Line, if not NaN, draws a horizontal line there, such as a mean, with its name LineName.
+	Line     float64
+	LineName string
+}
+
+// SVG draws the chart, 800 pixels wide.
+func (ch Dots) SVG() string {
+	const w, h, left, right, top, bottom = 800, 360, 74.0, 20.0, 58.0, 52.0
+	c := newCanvas(w, h, ch.Title)
+	c.text(left, 20, 14, "start", ink, 0, clipEnd(ch.Title, w-left-right, 14))
+	legend(c, left, 40, ch.Groups)
+	xlo, xhi := math.Inf(1), math.Inf(-1)
+	ylo, yhi := xlo, xhi
+	lost := 0
+	for _, p := range ch.Points {
+		if !finite(p.X) || !finite(p.Y) {
+			lost++
+			continue
+		}
+		xlo, xhi = min(xlo, p.X), max(xhi, p.X)
+		ylo, yhi = min(ylo, p.Y), max(yhi, p.Y)
+	}
+	if finite(ch.Line) && ch.LineName != "" {
+		ylo, yhi = min(ylo, ch.Line), max(yhi, ch.Line)
+	}
+	if xlo > xhi {
+		xlo, xhi, ylo, yhi = 0, 1, 0, 1
+	}
+	xt, yt := ticks(xlo, xhi, 9), ticks(ylo, yhi, 6)
+	xlo, xhi, ylo, yhi = xt[0], xt[len(xt)-1], yt[0], yt[len(yt)-1]
+	x := func(v float64) float64 { return left + 10 + (v-xlo)/(xhi-xlo)*(w-left-right-20) }
+	y := func(v float64) float64 { return h - bottom - (v-ylo)/(yhi-ylo)*(h-bottom-top) }
+	for _, v := range yt {
+		c.line(left, y(v), w-right, y(v), rule)
+		c.text(left-6, y(v)+4, 11, "end", ink, 0, tickLabel(v, yt[1]-yt[0]))
+	}
+	for _, v := range xt {
+		c.line(x(v), h-bottom, x(v), h-bottom+4, ink)
+		c.text(x(v), h-bottom+17, 11, "middle", ink, 0, tickLabel(v, xt[1]-xt[0]))
+	}
+	c.line(left, h-bottom, w-right, h-bottom, ink)
+	c.text(left+(w-left-right)/2, h-14, 12, "middle", ink, 0, ch.XLabel)
+	c.text(18, top+(h-bottom-top)/2, 12, "middle", ink, -90, ch.YLabel)
+	if finite(ch.Line) && ch.LineName != "" {
+		c.line(left, y(ch.Line), w-right, y(ch.Line), Vermillion)
+		c.text(w-right, y(ch.Line)-5, 11, "end", Vermillion, 0, ch.LineName)
+	}
+	for _, p := range ch.Points {
+		if !finite(p.X) || !finite(p.Y) {
+			continue
+		}
+		color := Blue
+		if p.Group >= 0 && p.Group < len(ch.Groups) {
+			color = ch.Groups[p.Group].Color
+		}
+		title := p.Title
+		if title == "" {
+			title = fmt.Sprintf("%.6g, %.6g", p.X, p.Y)
+		}
+		c.circle(x(p.X), y(p.Y), 4, color, title)
+	}
+	if lost > 0 {
+		c.text(w-right, 40, 11, "end", Vermillion, 0, fmt.Sprintf("%d points are not finite", lost))
+	}
+	return c.String()
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// clipEnd shortens a text to a width in pixels, at its end.
+func clipEnd(s string, wide, size float64) string {
+	r := []rune(s)
+	for len(r) > 1 && width(string(r), size) > wide {
+		r = r[:len(r)-1]
+		s = string(r) + "…"
+	}
+	return s
+}
