@@ -106,6 +106,10 @@ func openCIFAR(file string) (Source, error) {
 			return nil, fmt.Errorf("images: %s: %s: %w", file, h.Name, err)
 		}
 	}
+	// The tar ends before the gzip does, and only there is the checksum.
+	if _, err := io.Copy(io.Discard, z); err != nil {
+		return nil, fmt.Errorf("images: %s is damaged or cut off: %w", file, err)
+	}
 	if t.Len() == 0 {
 		return nil, fmt.Errorf("images: %s holds no data_batch_*.bin (CIFAR-10) or train.bin (CIFAR-100): is it the binary version?", file)
 	}

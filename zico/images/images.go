@@ -31,10 +31,11 @@ func (b *Batch) Validate() error {
 	if b.N < 1 || b.H < 1 || b.W < 1 || b.C < 1 || b.Classes < 1 {
 		return fmt.Errorf("images: %w: %d images of %dx%dx%d in %d classes; every number must be at least 1", ErrInvalid, b.N, b.H, b.W, b.C, b.Classes)
 	}
-	size := b.H * b.W * b.C
-	if len(b.Pixels) != b.N*size || len(b.Labels) != b.N {
+	// Floats, because the product of absurd sizes must not wrap around to a length that fits.
+	if len(b.Labels) != b.N || float64(b.N)*float64(b.H)*float64(b.W)*float64(b.C) != float64(len(b.Pixels)) {
 		return fmt.Errorf("images: %w: %d pixel values and %d labels for %d images of %dx%dx%d", ErrInvalid, len(b.Pixels), len(b.Labels), b.N, b.H, b.W, b.C)
 	}
+	size := b.H * b.W * b.C
 	for i, l := range b.Labels {
 		if l < 0 || int(l) >= b.Classes {
 			return fmt.Errorf("images: %w: image %d has label %d; labels are 0 to %d", ErrInvalid, i, l, b.Classes-1)
@@ -78,6 +79,10 @@ type Options struct {
 	Seed  uint64 // which images, in which order
 }
 
+// maxValues bounds the pixel values of a request: 2^32 are 16 GiB.
+const maxValues = 1 << 32
+
+// withDefaults fills in the defaults and refuses numbers that make no batches or batches no machine holds. size is the source's own.
 func (o Options) withDefaults(size int) (Options, error) {
 	if o.Batch == 0 {
 		o.Batch = 128
@@ -90,6 +95,9 @@ func (o Options) withDefaults(size int) (Options, error) {
 	}
 	if o.Batch < 1 || o.N < 1 || o.Size < 1 || o.Size > 4096 {
 		return o, fmt.Errorf("images: %d batches of %d images of %d pixels; every number must be at least 1, the size at most 4096", o.N, o.Batch, o.Size)
+	}
+	if values := float64(o.N) * float64(o.Batch) * float64(o.Size) * float64(o.Size) * 3; values > maxValues {
+		return o, fmt.Errorf("images: %d batches of %d images of %dx%d pixels need %.0f GiB; at most %d GiB can be made at once: take smaller or fewer batches", o.N, o.Batch, o.Size, o.Size, values*4/(1<<30), maxValues*4>>30)
 	}
 	return o, nil
 }
@@ -104,19 +112,21 @@ type Source interface {
 	Len() int
 	// Size is the images' own height and width in pixels.
 	Size() int
-	// Batches makes the batches of Options: images drawn without replacement in an order that depends on the seed alone. The same seed gives the same batches everywhere.
-	// It fails when the source holds fewer images, on files that cannot be read or decoded (named), and when ctx ends.
+	// Batches makes the batches of Options. Images of a finite source are drawn without replacement over all batches, in the order of math/rand/v2's Perm on the generator PCG(seed, 0x7a69636f): the same seed gives the same batches everywhere.
+	// It fails when the source holds fewer images, on files that cannot be read or decoded (named), and when ctx ends. Nothing is skipped.
 	Batches(ctx context.Context, o Options) ([]Batch, error)
 }
 
 // Open returns the source that spec names:
 //
-//	embedded          photographs in the program, 10 classes, any size (the default: "")
+//	embedded          patches of photographs in the program, 10 classes, up to 288 pixels (the default: "")
 //	noise             standard normal pixels and uniform labels; noise:classes=100
 //	formula           the images of the golden files; formula:classes=100
 //	FOLDER            CIFAR-10/100 binary files, or pictures in one folder a class
-//	FILE.tar.gz       a CIFAR-10/100 binary archive
+//	FILE.tar.gz       a CIFAR-10/100 binary archive, or one .bin file of it
 //	FILE.png          a sheet: one 32x32 image a row, with labels in FILE.labels.txt
+//
+// A folder that has the name of a source is reached as ./noise. CIFAR files and sheets are read here, pictures of a folder when batches are made.
 func Open(spec string) (Source, error) {
 	name, opts, _ := strings.Cut(spec, ":")
 	switch name {
@@ -130,8 +140,8 @@ func Open(spec string) (Source, error) {
 		if opts != "" {
 			v, ok := strings.CutPrefix(opts, "classes=")
 			n, err := strconv.Atoi(v)
-			if !ok || err != nil || n < 1 {
-				return nil, fmt.Errorf("images: %q: the only option is classes=N with N at least 1", spec)
+			if !ok || err != nil || n < 1 || n > maxClasses {
+				return nil, fmt.Errorf("images: %q: the only option is classes=N with N from 1 to %d", spec, maxClasses)
 			}
 			classes = n
 		}
@@ -151,6 +161,9 @@ func Open(spec string) (Source, error) {
 	}
 	return nil, fmt.Errorf("images: %s: unknown kind of file; expected a folder, a CIFAR archive (.tar.gz, .bin) or a sheet (.png)", spec)
 }
+
+// maxClasses keeps labels well inside int32 and a classifier inside memory.
+const maxClasses = 1 << 20
 
 // order is a random permutation of n images, of which count are needed.
 func order(name string, n, count int, seed uint64) ([]int, error) {

@@ -2,8 +2,6 @@ package images
 
 import (
 	"fmt"
-	"image"
-	"image/png"
 	"os"
 	"strconv"
 	"strings"
@@ -11,14 +9,9 @@ import (
 
 // openSheet reads a picture sheet of CIFAR-10 images: a PNG of 1024 pixels in width whose row i is image i as 32x32 pixels row by row, with the labels beside it in a file of the same name ending in .labels.txt, separated by white space.
 func openSheet(file string) (Source, error) {
-	f, err := os.Open(file)
+	img, err := decode(file)
 	if err != nil {
-		return nil, fmt.Errorf("images: %w", err)
-	}
-	defer f.Close()
-	img, err := png.Decode(f)
-	if err != nil {
-		return nil, fmt.Errorf("images: %s is damaged or not a PNG: %w", file, err)
+		return nil, err
 	}
 	b := img.Bounds()
 	if b.Dx() != thumb*thumb {
@@ -29,7 +22,7 @@ func openSheet(file string) (Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("images: a sheet has its labels in a file beside it: %w", err)
 	}
-	t := &thumbs{name: file, classes: 10, norm: cifar10Norm, pix: rgb(img, image.Pt(0, 0), b.Dx(), b.Dy())}
+	t := &thumbs{name: file, classes: 10, norm: cifar10Norm, pix: rgb(img, b.Dx(), b.Dy())}
 	for i, word := range strings.Fields(string(text)) {
 		l, err := strconv.Atoi(word)
 		if err != nil || l < 0 || l >= t.classes {
