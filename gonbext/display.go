@@ -50,7 +50,7 @@ type progress struct {
 func newProgress(what string, total int, quiet bool) *progress {
 	p := &progress{what: what, total: total, start: time.Now(), quiet: quiet || total < 2}
 	if gonbui.IsNotebook {
-		p.id = gonbui.UniqueID()
+		p.id = gonbui.UniqueId()
 	}
 	p.draw("")
 	return p

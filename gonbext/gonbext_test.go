@@ -75,7 +75,7 @@ func TestErrors(t *testing.T) {
 	for want, o := range map[string]Options{
 		"unknown search space":     {Space: "nonsense"},
 		"neither embedded":         {Images: "no/such/place"},
-		"810 images":               {Batch: 1000},
+		"640 images":               {Batch: 1000},
 		"unknown device":           {Device: "xla:abacus"},
 		"use float32 or float64":   {DType: "int7"},
 		"up to 288 pixels":         {Size: 1000},

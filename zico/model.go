@@ -288,7 +288,7 @@ func wholeGraph(nd *net.Node, x, y kernel.Act, in []*Node) *Node {
 	}
 	switch nd.Op {
 	case net.Conv:
-		return addBias(Convolve(in[0], in[1]).Strides(nd.Stride).PaddingPerDim(pads).FeatureGroupCount(nd.Groups).Done())
+		return addBias(Convolve(in[0], in[1]).Strides(nd.Stride).PaddingPerDim(pads).ChannelGroupCount(nd.Groups).Done())
 	case net.Linear:
 		return Reshape(addBias(Dot(Reshape(in[0], -1, x.C), in[1]).Product()), -1, 1, 1, nd.Out)
 	case net.BatchNorm:

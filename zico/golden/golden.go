@@ -82,18 +82,18 @@ func Read(path string) (*File, error) {
 }
 
 // space names the space and the architecture of a network, or the reason why there is none.
-func (n *Network) space() (space, arch, missing string) {
-	switch n.Kind {
+func (g *Network) space() (space, arch, missing string) {
+	switch g.Kind {
 	case "plain":
 		bn := 0
-		if n.BN {
+		if g.BN {
 			bn = 1
 		}
 		return fmt.Sprintf("plain:bn=%d", bn), "3x8s1,3x16s2,3x32s2", ""
 	case "nb201":
-		return fmt.Sprintf("natstss:C=%d,N=%d", n.C, n.N), n.Arch, ""
+		return fmt.Sprintf("natstss:C=%d,N=%d", g.C, g.N), g.Arch, ""
 	}
-	return "", "", fmt.Sprintf("no search space for networks of kind %q yet", n.Kind)
+	return "", "", fmt.Sprintf("no search space for networks of kind %q yet", g.Kind)
 }
 
 // number reads a number of the free-form parts of a network.

@@ -133,7 +133,7 @@ func TestConvAgainstAutodiff(t *testing.T) {
 		name := Conv{X: x, Window: v}.Name()
 		t.Run(name, func(t *testing.T) {
 			f := func(in []*Node) *Node {
-				return Convolve(in[0], in[1]).Strides(v.Stride).PaddingPerDim([][2]int{{v.Pad, v.Pad}, {v.Pad, v.Pad}}).FeatureGroupCount(v.Groups).Done()
+				return Convolve(in[0], in[1]).Strides(v.Stride).PaddingPerDim([][2]int{{v.Pad, v.Pad}, {v.Pad, v.Pad}}).ChannelGroupCount(v.Groups).Done()
 			}
 			one := x
 			one.Batches = 1

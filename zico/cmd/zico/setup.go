@@ -452,9 +452,9 @@ type kernelSpec struct {
 
 // spec is the kernel "Go (zeroshot)": GoNB with this module in its workspace, so that a notebook starts with an import, the programs it needs on its path, and the plugin that setup found.
 func (in *installation) spec() ([]byte, error) {
-	goroot := filepath.Join(runtime.GOROOT(), "bin")
-	if path, err := exec.LookPath("go"); err == nil {
-		goroot = filepath.Dir(path)
+	path, err := exec.LookPath("go")
+	if err != nil {
+		return nil, fmt.Errorf("notebooks compile each cell: %w", err)
 	}
 	s := kernelSpec{
 		Argv:          []string{filepath.Join(in.bin(), "gonb"), "--kernel", "{connection_file}", "-go_work=" + in.root},
@@ -462,7 +462,7 @@ func (in *installation) spec() ([]byte, error) {
 		Language:      "go",
 		InterruptMode: "message",
 		Env: map[string]string{
-			"PATH":                  strings.Join([]string{in.bin(), goroot, "${PATH}"}, string(filepath.ListSeparator)),
+			"PATH":                  strings.Join([]string{in.bin(), filepath.Dir(path), "${PATH}"}, string(filepath.ListSeparator)),
 			"GOMLX_NO_AUTO_INSTALL": "1",
 		},
 	}
