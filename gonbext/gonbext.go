@@ -103,6 +103,9 @@ func Compare(archs []string, o Options) ([]*zico.Result, error) {
 
 // Seeds scores one architecture with the weights of several seeds, 1 to n, on the same images, and shows how far the scores spread.
 func Seeds(arch string, n int, o Options) ([]*zico.Result, error) {
+	if n < 1 {
+		return nil, report(fmt.Errorf("%d seeds asked for; at least 1 is needed, and 2 to see a spread", n), o)
+	}
 	reqs := make([]zico.Request, n)
 	for i := range reqs {
 		reqs[i] = zico.Request{Arch: arch, Seed: uint64(i + 1)}
@@ -126,6 +129,9 @@ func ScoreModel(name string, fn zico.ModelFn, o Options) (*zico.Result, error) {
 		}
 		return zico.ScoreModel(ctx, be, model.NewStore(), fn, data, zico.ModelConfig{DType: o.DType, Statistic: o.Statistic, Reinit: true, Seed: o.Seed})
 	}()
+	if errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("interrupted before %s was scored: %w", name, err)
+	}
 	if err != nil {
 		return nil, report(err, o)
 	}
@@ -218,10 +224,10 @@ func run(reqs []zico.Request, o Options) ([]*zico.Result, error) {
 	var errs []error
 	for res, err := range s.ScoreAll(ctx, data, reqs) {
 		if err != nil {
-			errs = append(errs, err)
 			if ctx.Err() != nil {
 				break
 			}
+			errs = append(errs, err)
 			continue
 		}
 		results = append(results, res)
@@ -229,7 +235,7 @@ func run(reqs []zico.Request, o Options) ([]*zico.Result, error) {
 	}
 	p.end()
 	if ctx.Err() != nil {
-		errs = []error{fmt.Errorf("interrupted: %d of %d scored", len(results), len(reqs))}
+		errs = append(errs, fmt.Errorf("interrupted: %d of %d scored: %w", len(results), len(reqs), ctx.Err()))
 	}
 	return results, report(errors.Join(errs...), o)
 }

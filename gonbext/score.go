@@ -106,21 +106,22 @@ func showCompare(results []*zico.Result, o Options) {
 		bars[i] = svg.Bar{Label: res.Network, Value: res.Score, Title: fmt.Sprintf("%s: ZiCo %.4f, %d parameters, %s multiply-adds", res.Network, res.Score, res.Params, millions(res.MACs))}
 	}
 	t.show()
+	for _, res := range results {
+		for _, w := range res.Warnings {
+			note(res.Network + ": " + w)
+		}
+	}
 	showSVG(svg.Rows{Title: "ZiCo score", XLabel: "ZiCo score (nat, larger is better)", Bars: bars}.SVG(), "")
 }
 
 func showSeeds(results []*zico.Result, o Options) {
-	var sum, squares float64
+	scores := make([]float64, len(results))
 	dots := make([]svg.Dot, len(results))
 	for i, res := range results {
-		sum += res.Score
-		squares += res.Score * res.Score
+		scores[i] = res.Score
 		dots[i] = svg.Dot{X: float64(i + 1), Y: res.Score, Title: fmt.Sprintf("seed %d: %.4f", i+1, res.Score)}
 	}
-	n := float64(len(results))
-	mean := sum / n
-	std := math.Sqrt(max(0, squares/n-mean*mean) * n / max(1, n-1))
-	summary := fmt.Sprintf("%d seeds: mean %.2f, standard deviation %.2f (%.2f %%)", len(results), mean, std, 100*std/mean)
+	mean, summary := spread(scores)
 	ch := svg.Dots{
 		Title:  summary,
 		XLabel: "seed of the weights (the images stay the same)",
@@ -129,6 +130,27 @@ func showSeeds(results []*zico.Result, o Options) {
 		Line:   mean, LineName: "mean",
 	}
 	showSVG(ch.SVG(), fmt.Sprintf("%s: %s\n", results[0].Network, summary))
+}
+
+// spread returns the mean of scores and says it in words with the sample's standard deviation, where there is one.
+func spread(scores []float64) (mean float64, summary string) {
+	n := float64(len(scores))
+	for _, v := range scores {
+		mean += v / n
+	}
+	if len(scores) == 1 {
+		return mean, fmt.Sprintf("1 seed: %.2f", mean)
+	}
+	var squares float64
+	for _, v := range scores {
+		squares += (v - mean) * (v - mean)
+	}
+	std := math.Sqrt(squares / (n - 1))
+	summary = fmt.Sprintf("%d seeds: mean %.2f, standard deviation %.2f", len(scores), mean, std)
+	if mean != 0 {
+		summary += fmt.Sprintf(" (%.2f %%)", 100*std/math.Abs(mean))
+	}
+	return mean, summary
 }
 
 // warnings shows what a score hides.

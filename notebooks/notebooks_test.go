@@ -2,6 +2,7 @@
 package notebooks
 
 import (
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // notebook is what the tests need of nbformat 4.
@@ -192,7 +194,9 @@ func TestRun(t *testing.T) {
 	for _, file := range all(t) {
 		t.Run(file, func(t *testing.T) {
 			dir := t.TempDir()
-			c := exec.Command(jupyter, "nbconvert", "--to", "notebook", "--execute", file, "--output-dir", dir, "--output", file)
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+			defer cancel()
+			c := exec.CommandContext(ctx, jupyter, "nbconvert", "--to", "notebook", "--execute", file, "--output-dir", dir, "--output", file)
 			c.Env = append(os.Environ(), "ZEROSHOT_QUICK=1")
 			if out, err := c.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)

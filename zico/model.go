@@ -44,6 +44,9 @@ type ModelConfig struct {
 // The model runs in training mode; variables that it does not find in store are made and initialised there. Each chosen variable is a layer of the Result, in the order in which the model made them.
 // Errors: batches that are too few, unlike or hold NaN, a model that cannot be built (the panics of graph building are returned) or whose output is not [n, classes] for enough classes, no variable to look at, the context's error.
 func ScoreModel(ctx context.Context, be *backend.Backend, store *model.Store, fn ModelFn, data []images.Batch, cfg ModelConfig) (res *Result, err error) {
+	if fn == nil || store == nil {
+		return nil, errors.New("zico: ScoreModel needs a model function and a store (model.NewStore())")
+	}
 	// A Scorer checks the configuration and the batches and owns the kernel of the statistic.
 	s, err := New(be, Config{DType: cfg.DType, Statistic: cfg.Statistic})
 	if err != nil {

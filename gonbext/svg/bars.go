@@ -8,7 +8,7 @@ import (
 // Bar is one bar of a chart.
 type Bar struct {
 	Label string  // name under or above the bar
-	Value float64 // length; a bar that is not finite is drawn as a cross
+	Value float64 // length, to the other side of zero where negative; a bar that is not finite is drawn as a cross
 	Group int     // index into the chart's Groups, for its colour
 	Title string  // shown under the mouse; default: label and value
 	Void  bool    // has no value: drawn as a cross on the axis
@@ -36,19 +36,13 @@ func (ch Columns) SVG() string {
 	labels := min(longest, 150)
 	h := int(top + axis + labels + 40)
 	c := newCanvas(w, h, ch.Title)
-	c.text(left, 20, 14, "start", ink, 0, ch.Title)
+	c.text(left, 20, 14, "start", ink, 0, clipEnd(ch.Title, w-left-right, 14))
 	legend(c, left, 40, ch.Groups)
 
-	hi := 0.0
-	for _, b := range ch.Bars {
-		if b.finite() {
-			hi = max(hi, b.Value)
-		}
-	}
-	t := ticks(0, hi, 6)
-	hi = t[len(t)-1]
+	t := barTicks(ch.Bars, 6)
+	lo, hi := t[0], t[len(t)-1]
 	base := top + axis
-	y := func(v float64) float64 { return base - v/hi*axis }
+	y := func(v float64) float64 { return base - (v-lo)/(hi-lo)*axis }
 	for _, v := range t {
 		c.line(left, y(v), w-right, y(v), rule)
 		c.text(left-6, y(v)+4, 11, "end", ink, 0, tickLabel(v, t[1]-t[0]))
@@ -65,17 +59,16 @@ func (ch Columns) SVG() string {
 			color = ch.Groups[b.Group].Color
 		}
 		if b.finite() {
-			v := max(b.Value, 0)
-			c.rect(x-wide/2, y(v), wide, max(base-y(v), 0.5), color, b.title())
+			c.rect(x-wide/2, y(max(b.Value, 0)), wide, max(math.Abs(y(b.Value)-y(0)), 0.5), color, b.title())
 		} else {
-			c.text(x, base-3, 11, "middle", Vermillion, 0, "×")
+			c.text(x, y(0)-3, 11, "middle", Vermillion, 0, "×")
 			c.rect(x-slot/2, top, slot, axis, "#FFFFFF00", b.title())
 		}
 		if i%every == 0 {
 			c.text(x+3, base+8, 10, "end", ink, -90, clip(b.Label, labels, 10))
 		}
 	}
-	c.line(left, base, w-right, base, ink)
+	c.line(left, y(0), w-right, y(0), ink)
 	c.text(left+(w-left-right)/2, float64(h)-10, 12, "middle", ink, 0, ch.XLabel)
 	return c.String()
 }
@@ -98,21 +91,19 @@ func (ch Rows) SVG() string {
 	base := top + legendRoom + row*float64(len(ch.Bars))
 	h := int(base + 46)
 	c := newCanvas(w, h, ch.Title)
-	c.text(left, 20, 14, "start", ink, 0, ch.Title)
+	c.text(left, 20, 14, "start", ink, 0, clipEnd(ch.Title, w-left-right, 14))
 	if legendRoom > 0 {
 		legend(c, left, 40, ch.Groups)
 	}
-	hi := 0.0
-	for _, b := range ch.Bars {
-		if b.finite() {
-			hi = max(hi, b.Value)
-		}
-	}
-	t := ticks(0, hi, 8)
-	hi = t[len(t)-1]
-	x := func(v float64) float64 { return left + v/hi*(w-left-right) }
+	t := barTicks(ch.Bars, 8)
+	lo, hi := t[0], t[len(t)-1]
+	x := func(v float64) float64 { return left + (v-lo)/(hi-lo)*(w-left-right) }
 	for _, v := range t {
-		c.line(x(v), top+legendRoom, x(v), base, rule)
+		// The lines stop at the names, which they would cross.
+		for i := range ch.Bars {
+			y := top + legendRoom + float64(i)*row
+			c.line(x(v), y+18, x(v), y+36, rule)
+		}
 		c.text(x(v), base+16, 11, "middle", ink, 0, tickLabel(v, t[1]-t[0]))
 	}
 	for i, b := range ch.Bars {
@@ -123,16 +114,26 @@ func (ch Rows) SVG() string {
 		}
 		c.text(left, y+14, 11, "start", ink, 0, clip(b.Label, w-left-right, 11))
 		if b.finite() {
-			v := max(b.Value, 0)
-			c.rect(left, y+18, max(x(v)-left, 0.5), 15, color, b.title())
-			c.text(x(v)+5, y+30, 11, "start", ink, 0, fmt.Sprintf("%.6g", b.Value))
+			c.rect(x(min(b.Value, 0)), y+18, max(math.Abs(x(b.Value)-x(0)), 0.5), 15, color, b.title())
+			c.text(x(max(b.Value, 0))+5, y+30, 11, "start", ink, 0, fmt.Sprintf("%.6g", b.Value))
 		} else {
-			c.text(left, y+30, 12, "start", Vermillion, 0, "× not a finite number")
+			c.text(x(0)+5, y+30, 12, "start", Vermillion, 0, "× not a finite number")
 		}
 	}
-	c.line(left, top+legendRoom, left, base, ink)
+	c.line(x(0), top+legendRoom, x(0), base, ink)
 	c.text(left+(w-left-right)/2, base+36, 12, "middle", ink, 0, ch.XLabel)
 	return c.String()
+}
+
+// barTicks are the ticks of an axis that holds zero and every bar.
+func barTicks(bars []Bar, n int) []float64 {
+	lo, hi := 0.0, 0.0
+	for _, b := range bars {
+		if b.finite() {
+			lo, hi = min(lo, b.Value), max(hi, b.Value)
+		}
+	}
+	return ticks(lo, hi, n)
 }
 
 func (b Bar) finite() bool { return !b.Void && finite(b.Value) }

@@ -86,7 +86,8 @@ func (ch Dots) SVG() string {
 	return c.String()
 }
 
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+// finite tells whether v can be drawn; the arithmetic of axes overflows a little above the limit.
+func finite(v float64) bool { return math.Abs(v) <= 1e300 }
 
 // clipEnd shortens a text to a width in pixels, at its end.
 func clipEnd(s string, wide, size float64) string {

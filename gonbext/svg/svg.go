@@ -91,8 +91,10 @@ func (c *canvas) text(x, y, size float64, anchor, fill string, angle float64, s 
 
 // ticks are round numbers that cover lo to hi, about n of them.
 func ticks(lo, hi float64, n int) []float64 {
-	if !(hi > lo) {
-		hi = lo + 1
+	// Values that differ by little more than their rounding count as equal: ticks between them would all round to one number.
+	size := max(math.Abs(lo), math.Abs(hi))
+	if !(hi-lo > max(1e-12*size, 1e-300)) {
+		hi = lo + max(1, 1e-3*size)
 	}
 	step := math.Pow(10, math.Floor(math.Log10((hi-lo)/float64(n))))
 	for _, m := range []float64{1, 2, 2.5, 5, 10} {
@@ -110,8 +112,14 @@ func ticks(lo, hi float64, n int) []float64 {
 	}
 }
 
-// tickLabel prints a tick with as many digits as its step needs.
+// tickLabel prints a tick with as many digits as its step needs, with a power of ten where the digits would not fit beside an axis.
 func tickLabel(v, step float64) string {
+	if math.Abs(v) < step/2 {
+		return "0"
+	}
+	if math.Abs(v) >= 1e7 || step < 1e-5 {
+		return strconv.FormatFloat(v, 'g', max(1, int(math.Ceil(math.Log10(math.Abs(v)/step)-1e-9))+2), 64)
+	}
 	digits := max(0, int(math.Ceil(-math.Log10(step)-1e-9)))
 	if s := step * math.Pow(10, float64(digits)); math.Abs(s-math.Round(s)) > 1e-6 {
 		digits++

@@ -1,0 +1,124 @@
+package tape
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"github.com/zeroshotnas/zeroshot/spaces"
+	"github.com/zeroshotnas/zeroshot/spaces/natstss"
+	"github.com/zeroshotnas/zeroshot/spaces/net"
+)
+
+func network(t testing.TB, arch string) *net.Network {
+	t.Helper()
+	s := natstss.Space{C: 16, N: 2}
+	a, err := s.Parse(arch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := s.Network(a, spaces.Input{Size: 32, Classes: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := net.Prune(n)
+	return p
+}
+
+// TestLifetimes checks for a few plans that every value is made once, used after it is made, never used after its last use, and that only results outlive the run.
+func TestLifetimes(t *testing.T) {
+	for _, arch := range []string{"15000", "11718", "7777", "1", "0"} {
+		for _, raw := range []bool{false, true} {
+			p, err := Compile(network(t, arch), Options{DType: dtypes.Float32, Batches: 2, Images: 4, Raw: raw, Logits: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			made := map[value]int{}
+			for s, st := range p.steps {
+				for _, v := range st.in {
+					at, ok := made[v]
+					if p.tensors[v].kind == computed && (!ok || at >= s) {
+						t.Fatalf("%s: step %d (%s) uses value %d before it is made", arch, s, st.op.Name(), v)
+					}
+					if p.tensors[v].last < s {
+						t.Fatalf("%s: step %d (%s) uses value %d, freed after step %d", arch, s, st.op.Name(), v, p.tensors[v].last)
+					}
+				}
+				for _, v := range st.out {
+					if _, again := made[v]; again {
+						t.Fatalf("%s: value %d is made twice", arch, v)
+					}
+					made[v] = s
+				}
+			}
+			results := map[value]bool{p.loss: true, p.logits: true}
+			for _, g := range p.grads {
+				for _, v := range g.out {
+					results[v] = true
+				}
+			}
+			for v, x := range p.tensors {
+				if kept := x.last == len(p.steps); kept != results[value(v)] {
+					t.Errorf("%s: value %d is kept to the end: %t, is a result: %t", arch, v, kept, results[value(v)])
+				}
+			}
+		}
+	}
+}
+
+// TestPeakBytes checks the memory estimate against what is known of it: it grows in proportion to the images and the type, and a plan of one batch needs about half of one of two.
+func TestPeakBytes(t *testing.T) {
+	n := network(t, "11718")
+	peak := func(dtype dtypes.DType, batches, images int) float64 {
+		p, err := Compile(n, Options{DType: dtype, Batches: batches, Images: images, Raw: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return float64(p.PeakBytes())
+	}
+	one := peak(dtypes.Float32, 1, 128)
+	for what, ratio := range map[string]float64{
+		"two batches": peak(dtypes.Float32, 2, 128) / one,
+		"256 images":  peak(dtypes.Float32, 1, 256) / one,
+		"float64":     peak(dtypes.Float64, 1, 128) / one,
+	} {
+		if ratio < 1.9 || ratio > 2.1 {
+			t.Errorf("%s need %.2f times the memory, want about 2", what, ratio)
+		}
+	}
+	// Forward, the network keeps of each cell at least the rectified input and the outputs of its batch norms.
+	if least := float64(128 * 32 * 32 * 16 * 4 * 2 * 4); one < least {
+		t.Errorf("the estimate is %.0f bytes, less than the %.0f that the first stage alone keeps", one, least)
+	}
+}
+
+// TestCompileErrors checks what cannot be planned.
+func TestCompileErrors(t *testing.T) {
+	n := network(t, "1")
+	for want, o := range map[string]Options{
+		"use float32 or float64": {DType: dtypes.Int32, Batches: 1, Images: 1},
+		"must be at least 1":     {DType: dtypes.Float32, Batches: 0, Images: 1},
+	} {
+		if _, err := Compile(n, o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v gives %v, want an error with %q", o, err, want)
+		}
+	}
+}
+
+func ExampleCompile() {
+	n, err := natstss.Space{C: 16, N: 1}.Network("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|skip_connect~2|", spaces.Input{Size: 32, Classes: 10})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	n, _ = net.Prune(n)
+	p, err := Compile(n, Options{DType: dtypes.Float32, Batches: 1, Images: 128})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("every kernel is called at least once, some more often:", p.Steps() > len(p.Ops()))
+	// Output: every kernel is called at least once, some more often: true
+}
