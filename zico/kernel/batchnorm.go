@@ -35,9 +35,9 @@ func (o BatchNormGrad) Inputs() []shapes.Shape {
 
 // Graph implements Op.
 func (o BatchNorm) Graph(_ string, g *Graph, in []*Node) []*Node {
+	// Two passes: in float32 the mean of squares less the square of the mean is not good enough (the clipped logs of golden networks move by up to 5e-3, seven times as much as this way).
 	x := o.X.split(in[0])
-	mean := o.X.batchMean(x)
-	d := Sub(x, mean)
+	d := Sub(x, o.X.batchMean(x))
 	variance := o.X.batchMean(Mul(d, d))
 	inv := Div(OnesLike(variance), Sqrt(AddScalar(variance, o.Eps)))
 	return []*Node{o.X.join(Mul(d, inv)), inv}

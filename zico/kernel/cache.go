@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,20 +79,35 @@ func (c *Cache) Call(op Op, in []compute.Buffer) (out []compute.Buffer, wait tim
 	return out, wait, nil
 }
 
-// Prepare compiles operations that are not there yet, one after the other, until ctx ends, and returns the first error. XLA itself compiles a kernel on several threads. Errors are also kept for Call.
+// Prepare compiles operations that are not there yet, in order, one on each processor, until ctx ends, and returns the first error. Errors are also kept for Call.
 func (c *Cache) Prepare(ctx context.Context, ops []Op) error {
+	var next atomic.Int64
 	var first error
-	for _, op := range ops {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		e, _, err := c.acquire(op)
-		if err == nil {
-			c.release(e)
-		} else if first == nil {
-			first = err
-		}
+	var once sync.Once
+	var workers sync.WaitGroup
+	for range min(len(ops), runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(ops) {
+					return
+				}
+				err := ctx.Err()
+				if err == nil {
+					var e *entry
+					if e, _, err = c.acquire(ops[i]); err == nil {
+						c.release(e)
+						continue
+					}
+				}
+				once.Do(func() { first = err })
+				if ctx.Err() != nil {
+					return
+				}
+			}
+		})
 	}
+	workers.Wait()
 	return first
 }
 

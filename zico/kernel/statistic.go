@@ -21,9 +21,12 @@ const (
 // StatisticLen is the length of a statistic over so many batches.
 func StatisticLen(batches int) int { return StatSquares + batches }
 
-// PaddedSize is the length that raw gradients of size weights are padded to with zeros: 1024 times a power of 4. Weights whose gradient is zero in every batch do not count, so the statistic is the same, and one kernel of a few serves layers of all sizes.
+// PaddedSize is the length that raw gradients of size weights are padded to with zeros: 4096, 65536, and from there on by factors of 4. Weights whose gradient is zero in every batch do not count, so the statistic is the same, and one kernel of a few serves layers of all sizes.
 func PaddedSize(size int) int {
-	p := 1024
+	if size <= 4096 {
+		return 4096
+	}
+	p := 65536
 	for p < size {
 		p *= 4
 	}

@@ -75,9 +75,17 @@ func (p *planner) backward(i int) {
 	case net.Conv:
 		v := window(nd)
 		p.weightGrad(i, kernel.ConvWeightGrad{X: x, Window: v, Raw: p.raw}, g)
-		if p.needs[a] {
-			one(kernel.ConvInputGrad{X: x, Window: v}, g, p.weights[i])
+		if !p.needs[a] {
+			return
 		}
+		if v.Kernel > 1 && v.Stride == 1 && (v.Groups == 1 || v.Groups == x.C && v.Groups == v.Out) {
+			// With stride 1 the gradient by the input is a convolution with the turned weight, often one that the network has anyway.
+			back := kernel.Window{Kernel: v.Kernel, Stride: 1, Pad: v.Kernel - 1 - v.Pad, Groups: v.Groups, Out: x.C}
+			w := p.tensor(turned, i, p.tensors[p.weights[i]].bytes)
+			one(kernel.Conv{X: p.act(i), Window: back}, g, w)
+			return
+		}
+		one(kernel.ConvInputGrad{X: x, Window: v}, g, p.weights[i])
 	case net.Linear:
 		p.weightGrad(i, kernel.LinearWeightGrad{X: x, Out: nd.Out, Raw: p.raw}, g)
 		if p.needs[a] {

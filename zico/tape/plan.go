@@ -25,6 +25,7 @@ const (
 	pixels               // the images
 	labels               // the labels
 	weight               // the weight of a node, made when first used
+	turned               // its weight for the gradient by the input, see Turned
 	bias                 // its bias
 )
 

@@ -131,7 +131,7 @@ func (r *runner) buffer(v value, in *Inputs) (compute.Buffer, error) {
 		return in.pixels, nil
 	case labels:
 		return in.labels, nil
-	case weight, bias:
+	case weight, turned, bias:
 		if r.bufs[v] == nil {
 			b, err := r.draw(t)
 			if err != nil {
@@ -143,11 +143,17 @@ func (r *runner) buffer(v value, in *Inputs) (compute.Buffer, error) {
 	return r.bufs[v], nil
 }
 
-// draw makes the weight or bias of a node on the device.
+// draw makes a weight or bias on the device.
 func (r *runner) draw(t tensor) (compute.Buffer, error) {
-	data, dims := Biases(r.net, t.node, r.seed), []int{r.net.Nodes[t.node].Out}
-	if t.kind == weight {
+	var data []float32
+	var dims []int
+	switch t.kind {
+	case weight:
 		data, dims = Weights(r.net, t.node, r.seed)
+	case turned:
+		data, dims = Turned(Weights(r.net, t.node, r.seed))
+	default:
+		data, dims = Biases(r.net, t.node, r.seed), []int{r.net.Nodes[t.node].Out}
 	}
 	return UploadFloats(r.be, r.dtype, data, dims...)
 }

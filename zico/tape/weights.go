@@ -29,6 +29,28 @@ func Weights(n *net.Network, node int, seed uint64) (data []float32, dims []int)
 	return data, dims
 }
 
+// Turned turns a convolution's weight [k, k, in/groups, out] by half a turn and swaps its channels: the weight [k, k, out, in] with which a convolution of the output's gradient gives the input's. A depthwise weight [k, k, 1, channels] keeps its shape.
+func Turned(data []float32, dims []int) ([]float32, []int) {
+	window, in, out := dims[0]*dims[1], dims[2], dims[3]
+	res := make([]float32, len(data))
+	if in == 1 {
+		for w := range window {
+			copy(res[w*out:(w+1)*out], data[(window-1-w)*out:])
+		}
+		return res, dims
+	}
+	for w := range window {
+		from := data[(window-1-w)*in*out:]
+		to := res[w*in*out:]
+		for c := range in {
+			for o := range out {
+				to[o*in+c] = from[c*out+o]
+			}
+		}
+	}
+	return res, []int{dims[0], dims[1], out, in}
+}
+
 // Biases draws the bias [out] of a Conv or Linear node.
 func Biases(n *net.Network, node int, seed uint64) []float32 {
 	_, fanIn := n.WeightShape(node)
