@@ -99,7 +99,7 @@ type ParseError struct {
 func (e *ParseError) Error() string {
 	const most = 200
 	in := e.Input
-	pos := min(e.Pos, len(in))
+	pos := max(0, min(e.Pos, len(in)))
 	if len(in) > most {
 		from := max(0, pos-most/2)
 		in, pos = in[from:min(len(in), from+most)], pos-from

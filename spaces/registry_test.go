@@ -36,6 +36,30 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// TestParseError checks that the place is marked, in inputs too long to print whole too.
+func TestParseError(t *testing.T) {
+	long := strings.Repeat("a", 5000) + "B" + strings.Repeat("c", 5000)
+	for _, c := range []struct {
+		input string
+		pos   int
+		want  string
+	}{
+		{"abc", 1, `s: position 1 of "a►bc": want x`},
+		{"abc", 3, `s: position 3 of "abc►": want x`},
+		{"abc", 9, `"abc►"`},
+		{"abc", -1, `"►abc"`},
+		{"", 0, `"►"`},
+		{long, 5000, `aaa►Bccc`},
+		{long, 10001, `ccc►"`},
+		{"\xff\n", 1, `"\xff►\n"`},
+	} {
+		got := (&spaces.ParseError{Space: "s", Input: c.input, Pos: c.pos, Want: "want x"}).Error()
+		if !strings.Contains(got, c.want) || len(got) > 400 {
+			t.Errorf("position %d of %.20q gives %q, want %q in it", c.pos, c.input, got, c.want)
+		}
+	}
+}
+
 func ExampleOpen() {
 	s, err := spaces.Open("natstss:C=32")
 	if err != nil {

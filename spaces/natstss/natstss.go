@@ -204,6 +204,9 @@ func (s Space) Network(a spaces.Arch, in spaces.Input) (*net.Network, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.arch() != a {
+		return nil, &spaces.ParseError{Space: s.Name(), Input: string(a), Want: fmt.Sprintf("expected the canonical form that Parse returns, %s", c.arch())}
+	}
 	if in.Classes < 1 {
 		return nil, fmt.Errorf("%s: %d classes; at least one is needed", s.Name(), in.Classes)
 	}

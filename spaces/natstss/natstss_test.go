@@ -1,6 +1,8 @@
 package natstss
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -23,6 +25,29 @@ var malformed = []string{
 func TestSpace(t *testing.T) {
 	spacetest.Run(t, Space{16, 5}, malformed...)
 	spacetest.Run(t, Space{4, 1}, malformed...)
+}
+
+// TestGolden compares names, order, shapes, counts and dead layers with the reference's networks.
+func TestGolden(t *testing.T) {
+	spacetest.Golden(t, "nb201", func(entry json.RawMessage, in spaces.Input) (*net.Network, error) {
+		var e struct {
+			Arch string
+			C, N int
+		}
+		if err := json.Unmarshal(entry, &e); err != nil {
+			return nil, err
+		}
+		return Space{e.C, e.N}.Network(spaces.Arch(e.Arch), in)
+	})
+}
+
+// TestNotCanonical checks that Network takes what Parse returns and not what Parse takes: an index in a log would be another name of the same cell.
+func TestNotCanonical(t *testing.T) {
+	_, err := Space{16, 5}.Network("77", spaces.Input{Size: 32, Classes: 10})
+	var p *spaces.ParseError
+	if !errors.As(err, &p) {
+		t.Errorf("Network of an index gives %v, want a *spaces.ParseError", err)
+	}
 }
 
 // TestPosition checks that an error points at the operation that is wrong.

@@ -91,9 +91,14 @@ func (b *Builder) Shape(node int) Shape {
 
 // SetLayer gives a weighted node another ordinal than its order of creation. Network checks that the ordinals are still 0..n-1.
 func (b *Builder) SetLayer(node, layer int) {
-	if b.err == nil {
-		b.net.Nodes[node].Layer = layer
+	if b.err != nil {
+		return
 	}
+	if node < 0 || node >= len(b.net.Nodes) || !b.net.Nodes[node].Op.HasWeights() {
+		b.err = fmt.Errorf("net: %s: node %d is no convolution or linear layer and has no ordinal to set to %d", b.net.Name, node, layer)
+		return
+	}
+	b.net.Nodes[node].Layer = layer
 }
 
 // Fail records an error found by the caller, unless there is one already.

@@ -1,5 +1,7 @@
 package net
 
+import "fmt"
+
 // Convention is a way to count the work of a network. Papers and tools disagree on what to count; a budget means nothing without its convention.
 type Convention uint8
 
@@ -8,19 +10,24 @@ const (
 	MACs Convention = iota
 	// XAutoDL counts as D-X-Y's get_model_infos does, on which the FLOPs of NATS-Bench and NAS-Bench-201 rest: MACs and one addition for each output of a layer with a bias.
 	XAutoDL
-	// PTFlops counts as the ptflops tool does by default, on which the FLOPs printed in the ZiCo paper rest: MACs with bias additions, two for each element of a batch normalisation, one for each element of a rectifier, sigmoid or pooling input.
+	// PTFlops counts as the ptflops tool does by default, on which the FLOPs printed in the ZiCo paper rest: MACs with bias additions, two for each element of a batch normalisation, one for each element of a rectifier, sigmoid or pooling input. A rectifier that several convolutions share counts once here, and once for each of them in ptflops, which counts modules.
 	PTFlops
 )
 
 var conventionNames = [...]string{"macs", "xautodl", "ptflops"}
 
 // String is the convention's lower-case name.
-func (c Convention) String() string { return conventionNames[c] }
+func (c Convention) String() string {
+	if int(c) < len(conventionNames) {
+		return conventionNames[c]
+	}
+	return fmt.Sprintf("convention(%d)", uint8(c))
+}
 
 // Conventions lists all conventions.
 func Conventions() []Convention { return []Convention{MACs, XAutoDL, PTFlops} }
 
-// FLOPs counts the work of one image under a convention. (The field says FLOPs and means multiply-accumulates.)
+// FLOPs counts the work of one image under a convention. (The field says FLOPs and means multiply-accumulates.) n must be valid.
 func FLOPs(n *Network, c Convention) int64 {
 	var total int64
 	for i := range n.Nodes {
@@ -57,7 +64,7 @@ func NodeFLOPs(n *Network, node int, c Convention) int64 {
 	return 0
 }
 
-// Params counts the trainable parameters: weights and biases of convolutions and linear layers, and the scale and offset of batch normalisations.
+// Params counts the trainable parameters: weights and biases of convolutions and linear layers, and the scale and offset of batch normalisations. n must be valid.
 func Params(n *Network) int64 {
 	var total int64
 	for i := range n.Nodes {

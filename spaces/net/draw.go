@@ -2,6 +2,7 @@ package net
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -11,7 +12,7 @@ func (o Op) colors() (fill, ink string) {
 	case Conv:
 		return "#56B4E9", "#000000"
 	case Linear:
-		return "#009E73", "#FFFFFF"
+		return "#009E73", "#000000"
 	case BatchNorm:
 		return "#F0E442", "#000000"
 	case ReLU, Sigmoid:
@@ -26,7 +27,7 @@ func (o Op) colors() (fill, ink string) {
 	return "#FFFFFF", "#000000"
 }
 
-// DOT is the network in Graphviz's language.
+// DOT is the network in Graphviz's language, with the colours of SVG. n must be valid.
 func (n *Network) DOT() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "digraph network {\n  label=%q;\n  node [shape=box, style=\"filled,rounded\", fontname=Helvetica, fontsize=10];\n", n.Name)
@@ -45,74 +46,117 @@ func (n *Network) DOT() string {
 // Sizes of SVG's drawing, in pixels.
 const (
 	boxW, boxH = 132, 20
-	gapX, gapY = 14, 16
+	gapX, gapY = 14, 20
+	pitch      = boxH + gapY
 	margin     = 16
-	columnRows = 32 // layers below each other before the drawing goes on in the next column
-	columnGap  = 36
+	titleH     = 24
+	lane       = 6  // between lines that lead from one column to the next
+	columnGap  = 36 // without those lines
+	glyphW     = 6.6
 )
 
-// SVG draws the network as a self-contained picture: a box a layer, in rows by their distance from the input, wrapped into columns. Colours tell the kinds of layers apart; the mouse over a box shows its name and shape.
+// SVG draws the network as a self-contained picture: a box a layer, in rows by their distance from the input, wrapped into columns that are read from left to right. Colours tell the kinds of layers apart; the mouse over a box shows its name and shape. The picture has its own background, so it reads on light and dark pages. n must be valid.
 func (n *Network) SVG() string {
-	rank := make([]int, len(n.Nodes))
-	place := make([]int, len(n.Nodes)) // within the rank
-	var inRank []int
-	for i := range n.Nodes {
-		for _, j := range n.Nodes[i].In {
-			rank[i] = max(rank[i], rank[j]+1)
+	l := layOut(n)
+	// As many rows as make a picture somewhat wider than high, if columns are two boxes wide.
+	rows := max(28, int(math.Sqrt(float64(len(l.ranks))*5)))
+	first := l.columns(rows)
+
+	column := make([]int, len(l.ranks))
+	lanes := 1
+	for c, f := range first {
+		for r := f; r < len(l.ranks); r++ {
+			column[r] = c
 		}
-		for len(inRank) <= rank[i] {
-			inRank = append(inRank, 0)
+		if c > 0 {
+			lanes = max(lanes, len(l.crossing(f)))
 		}
-		place[i] = inRank[rank[i]]
-		inRank[rank[i]]++
 	}
-	// A column is as wide as its widest rank.
-	columns := (len(inRank) + columnRows - 1) / columnRows
-	left := make([]int, columns+1)
+	// shift moves each column's spots to where the column stands.
+	shift := make([]float64, len(first))
+	left := make([]float64, len(first)+1)
 	left[0] = margin
-	for c := range columns {
-		widest := 1
-		for r := c * columnRows; r < min(len(inRank), (c+1)*columnRows); r++ {
-			widest = max(widest, inRank[r])
+	for c := range first {
+		lo, hi := math.Inf(1), math.Inf(-1)
+		for i := range l.spots {
+			if s := &l.spots[i]; column[s.rank] == c {
+				lo, hi = min(lo, s.x-s.width()/2), max(hi, s.x+s.width()/2)
+			}
 		}
-		left[c+1] = left[c] + widest*(boxW+gapX) - gapX + columnGap
+		shift[c] = left[c] - lo
+		left[c+1] = left[c] + hi - lo + columnGap + float64(lanes*lane)
 	}
-	at := func(i int) (x, y int) {
-		c := rank[i] / columnRows
-		wide := left[c+1] - left[c] - columnGap
-		own := inRank[rank[i]]*(boxW+gapX) - gapX
-		return left[c] + (wide-own)/2 + place[i]*(boxW+gapX), margin + 24 + rank[i]%columnRows*(boxH+gapY)
+	top := margin + titleH
+	if len(first) > 1 {
+		top += lanes * lane
 	}
-	w := left[columns] - columnGap + margin
-	h := margin + 24 + min(len(inRank), columnRows)*(boxH+gapY) + margin
-	w = max(w, 420)
+	tallest := 0
+	for c, f := range first {
+		end := len(l.ranks)
+		if c+1 < len(first) {
+			end = first[c+1]
+		}
+		tallest = max(tallest, end-f)
+	}
+	x := func(s int) int { return int(math.Round(l.spots[s].x + shift[column[l.spots[s].rank]])) }
+	y := func(s int) int { r := l.spots[s].rank; return top + (r-first[column[r]])*pitch }
+
+	w := max(320, int(left[len(first)])-columnGap-lanes*lane+margin)
+	h := top + tallest*pitch - gapY + margin
+	if len(first) > 1 {
+		h += gapY + lanes*lane
+	}
+	title := []rune(n.Name)
+	if most := int(float64(w-2*margin) / glyphW); len(title) > most {
+		title = append(title[:most-1], '…')
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="Helvetica, Arial, sans-serif"><title>%s</title>`, w, h, w, h, escape(n.Name))
-	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#FFFFFF"/><text x="%d" y="%d" font-size="12" fill="#222222">%s</text>`, w, h, margin, margin+6, escape(n.Name))
-	for i := range n.Nodes {
-		x2, y2 := at(i)
-		x2 += boxW / 2
-		for _, j := range n.Nodes[i].In {
-			x1, y1 := at(j)
-			x1 += boxW / 2
-			y1 += boxH
-			switch {
-			case rank[i]/columnRows != rank[j]/columnRows:
-				fmt.Fprintf(&b, `<path d="M%d %dC%d %d %d %d %d %d" fill="none" stroke="#999999" stroke-dasharray="4 3"/>`, x1, y1, x1, y1+28, x2, y2-28, x2, y2)
-			case rank[i] == rank[j]+1:
-				fmt.Fprintf(&b, `<path d="M%d %dL%d %d" fill="none" stroke="#555555"/>`, x1, y1, x2, y2)
-			default: // past layers in between: around them
-				bend := boxW/2 + 10
-				fmt.Fprintf(&b, `<path d="M%d %dC%d %d %d %d %d %d" fill="none" stroke="#555555"/>`, x1, y1, x1-bend, y1+24, x2-bend, y2-24, x2, y2)
+	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#FFFFFF"/><text x="%d" y="%d" font-size="12" fill="#222222">%s</text>`, w, h, margin, margin+6, escape(string(title)))
+	if len(l.far) > 0 {
+		b.WriteString(`<path d="`)
+		for _, e := range l.far {
+			fmt.Fprintf(&b, "M%d %dL%d %d", x(e[0]), y(e[0])+boxH, x(e[1]), y(e[1]))
+		}
+		b.WriteString(`" fill="none" stroke="#CCCCCC"/>`)
+	}
+	var lines, heads strings.Builder
+	for c := range first {
+		if c == 0 {
+			continue
+		}
+		for k, s := range l.crossing(first[c]) {
+			side := int(left[c]) - columnGap/2 - k*lane
+			for _, t := range l.spots[s].down {
+				fmt.Fprintf(&lines, "M%d %dV%dH%dV%dH%dV%d", x(s), y(s)+boxH, y(s)+boxH+gapY/2+k*lane, side, top-gapY/2-k*lane, x(t), y(t))
 			}
 		}
 	}
-	for i := range n.Nodes {
-		nd := &n.Nodes[i]
-		x, y := at(i)
+	for i := range l.spots {
+		s := &l.spots[i]
+		if s.pass {
+			fmt.Fprintf(&lines, "M%d %dv%d", x(i), y(i), boxH)
+		} else if len(s.up) > 0 {
+			fmt.Fprintf(&heads, "M%d %dl3 5l3 -5z", x(i)-3, y(i)-5)
+		}
+		for _, t := range s.down {
+			if column[s.rank] != column[s.rank+1] {
+				break
+			}
+			y1, y2 := y(i)+boxH, y(t)
+			fmt.Fprintf(&lines, "M%d %dC%d %d %d %d %d %d", x(i), y1, x(i), y1+gapY*2/3, x(t), y2-gapY*2/3, x(t), y2)
+		}
+	}
+	fmt.Fprintf(&b, `<path d="%s" fill="none" stroke="#555555"/><path d="%s" fill="#555555"/>`, lines.String(), heads.String())
+	for i := range l.spots {
+		s := &l.spots[i]
+		if s.pass {
+			continue
+		}
+		nd := &n.Nodes[s.node]
 		fill, ink := nd.Op.colors()
 		tip := strings.TrimSpace(nd.Name + " " + nd.describe() + " " + nd.Shape.String())
-		fmt.Fprintf(&b, `<g><title>%s</title><rect x="%d" y="%d" width="%d" height="%d" rx="4" fill="%s" stroke="#555555"/><text x="%d" y="%d" font-size="11" text-anchor="middle" fill="%s">%s</text></g>`, escape(tip), x, y, boxW, boxH, fill, x+boxW/2, y+14, ink, escape(nd.describe()))
+		fmt.Fprintf(&b, `<g><title>%s</title><rect x="%d" y="%d" width="%d" height="%d" rx="4" fill="%s" stroke="#555555"/><text x="%d" y="%d" font-size="11" text-anchor="middle" fill="%s">%s</text></g>`, escape(tip), x(i)-boxW/2, y(i), boxW, boxH, fill, x(i), y(i)+14, ink, escape(nd.describe()))
 	}
 	b.WriteString("</svg>")
 	return b.String()

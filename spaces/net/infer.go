@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// ErrShape marks a layer whose input has no valid output shape: a window larger than the padded picture, channels that do not divide into groups, sums of unequal shapes.
+// ErrShape marks a layer whose input has no valid output shape: a window larger than the padded picture, channels that do not divide into groups, sums of unequal shapes, numbers too large to count with.
 var ErrShape = errors.New("impossible shape")
 
 // Infer fills in the shape of every node from Input, in order.
@@ -46,11 +46,23 @@ func (n *Network) infer(i int) error {
 		if i != 0 {
 			return fail("only node 0 may be the input")
 		}
+		if n.Input.C < 1 || n.Input.H < 1 || n.Input.W < 1 {
+			return fail("image shape %v must be positive", n.Input)
+		}
+		if err := check(n.Input, 0); err != "" {
+			return fail("%s", err)
+		}
 		nd.Shape = n.Input
 		return nil
 	}
 	in := n.Nodes[nd.In[0]].Shape
 	out := in
+	switch nd.Op {
+	case Conv, AvgPool, MaxPool:
+		if nd.Kernel < 1 || nd.Stride < 1 || nd.Pad < 0 {
+			return fail("kernel %d, stride %d, padding %d; kernel and stride must be at least 1, padding at least 0", nd.Kernel, nd.Stride, nd.Pad)
+		}
+	}
 	switch nd.Op {
 	case Conv:
 		if nd.Out < 1 || nd.Groups < 1 || in.C%nd.Groups != 0 || nd.Out%nd.Groups != 0 {
@@ -101,7 +113,7 @@ func (n *Network) infer(i int) error {
 			out = nd.Shape
 		}
 	case BatchNorm:
-		if nd.Eps <= 0 {
+		if !(nd.Eps > 0) { // NaN is not positive either
 			return fail("epsilon %g must be positive", nd.Eps)
 		}
 	case ReLU, Shift, Sigmoid:
@@ -111,15 +123,43 @@ func (n *Network) infer(i int) error {
 	if out.C < 1 || out.H < 1 || out.W < 1 {
 		return fail("%v collapses to %v: the image is too small for this depth", in, out)
 	}
+	fan := 0.0
+	switch nd.Op {
+	case Conv:
+		fan = float64(in.C/nd.Groups) * float64(nd.Kernel) * float64(nd.Kernel)
+	case Linear:
+		fan = float64(in.C)
+	}
+	if err := check(out, fan); err != "" {
+		return fail("%s", err)
+	}
 	nd.Shape = out
 	return nil
 }
 
+// Limits beyond which nothing could be run and sums of counts could overflow.
+const (
+	maxElements = 1 << 40 // of an activation or a weight
+	maxWork     = 1 << 48 // multiply-accumulates of a layer
+	maxLayers   = 1 << 20
+)
+
+// check refuses a layer whose numbers are too large to count with. fan is the number of weights of an output channel.
+func check(out Shape, fan float64) string {
+	elements := float64(out.C) * float64(out.H) * float64(out.W)
+	switch {
+	case elements > maxElements:
+		return fmt.Sprintf("the output %v has more than 2^40 elements", out)
+	case float64(out.C)*fan > maxElements:
+		return fmt.Sprintf("%.3g weights are more than 2^40", float64(out.C)*fan)
+	case elements*fan > maxWork:
+		return fmt.Sprintf("%.3g multiply-accumulates are more than 2^48", elements*fan)
+	}
+	return ""
+}
+
 // window is the output shape of a sliding window; a window that does not fit gives a shape with a zero.
 func (nd *Node) window(in Shape) Shape {
-	if nd.Kernel < 1 || nd.Stride < 1 || nd.Pad < 0 {
-		return Shape{}
-	}
 	f := func(x int) int {
 		if x+2*nd.Pad < nd.Kernel {
 			return 0
@@ -139,6 +179,9 @@ func (n *Network) Validate() error {
 	}
 	if err := n.Infer(); err != nil {
 		return err
+	}
+	if n.Layers < 0 || n.Layers > maxLayers {
+		return fmt.Errorf("net: %s: Layers is %d; it must be from 0 to %d", n.Name, n.Layers, maxLayers)
 	}
 	seen := make([]bool, n.Layers)
 	for i := range n.Nodes {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -16,8 +17,8 @@ import (
 	"github.com/zeroshotnas/zeroshot/spaces/net"
 )
 
-// run evaluates a network on one image in float64, with weights that depend on the ordinal of the layer: enough to see whether two networks compute the same. Batch normalisation is over the pixels of the one image.
-func run(n *net.Network, image []float64) []float64 {
+// run evaluates a network on one image in float64, with weights that depend on the ordinal of the layer and its salt: enough to see whether two networks compute the same. Batch normalisation is over the pixels of the one image.
+func run(n *net.Network, image []float64, salt func(layer int) float64) []float64 {
 	out := make([][]float64, len(n.Nodes))
 	out[0] = image
 	for i := 1; i < len(n.Nodes); i++ {
@@ -30,12 +31,13 @@ func run(n *net.Network, image []float64) []float64 {
 		case net.Conv, net.Linear:
 			k, stride, pad, groups := max(1, nd.Kernel), max(1, nd.Stride), nd.Pad, max(1, nd.Groups)
 			_, fan := n.WeightShape(i)
+			weight := func(k int) float64 { return math.Sin(float64(nd.Layer)*12.9898 + float64(k)*78.233 + salt(nd.Layer)) }
 			for o := range s.C {
 				for h := range s.H {
 					for w := range s.W {
 						sum := 0.0
 						if nd.Bias {
-							sum = weight(nd.Layer, -o-1)
+							sum = weight(-o - 1)
 						}
 						for c := range in.C / groups {
 							for a := range k {
@@ -45,7 +47,7 @@ func run(n *net.Network, image []float64) []float64 {
 										continue
 									}
 									from := o/(s.C/groups)*(in.C/groups) + c
-									sum += x[(from*in.H+r)*in.W+q] * weight(nd.Layer, o*fan+(c*k+a)*k+b)
+									sum += x[(from*in.H+r)*in.W+q] * weight(o*fan+(c*k+a)*k+b)
 								}
 							}
 						}
@@ -72,6 +74,20 @@ func run(n *net.Network, image []float64) []float64 {
 			for k, p := range x {
 				y[k] = max(p, 0)
 			}
+		case net.MaxPool:
+			for c := range s.C {
+				for h := range s.H {
+					for w := range s.W {
+						most := math.Inf(-1)
+						for r := max(0, h*nd.Stride-nd.Pad); r < min(in.H, h*nd.Stride-nd.Pad+nd.Kernel); r++ {
+							for q := max(0, w*nd.Stride-nd.Pad); q < min(in.W, w*nd.Stride-nd.Pad+nd.Kernel); q++ {
+								most = max(most, x[(c*in.H+r)*in.W+q])
+							}
+						}
+						y[(c*s.H+h)*s.W+w] = most
+					}
+				}
+			}
 		case net.AvgPool, net.GlobalAvgPool:
 			k, stride, pad := nd.Kernel, nd.Stride, nd.Pad
 			if nd.Op == net.GlobalAvgPool {
@@ -97,6 +113,29 @@ func run(n *net.Network, image []float64) []float64 {
 					y[k] += p
 				}
 			}
+		case net.Concat:
+			y = y[:0]
+			for _, j := range nd.In {
+				y = append(y, out[j]...)
+			}
+		case net.Slice:
+			copy(y, x[nd.From*s.H*s.W:])
+		case net.Shift:
+			for c := range s.C {
+				for h := range s.H - 1 {
+					for w := range s.W - 1 {
+						y[(c*s.H+h)*s.W+w] = x[(c*s.H+h+1)*s.W+w+1]
+					}
+				}
+			}
+		case net.Sigmoid:
+			for k, p := range x {
+				y[k] = 1 / (1 + math.Exp(-p))
+			}
+		case net.Gate:
+			for k, p := range x {
+				y[k] = p * out[nd.In[1]][k/(s.H*s.W)]
+			}
 		case net.Zero:
 		default:
 			panic("the test does not know " + nd.Op.String())
@@ -106,7 +145,8 @@ func run(n *net.Network, image []float64) []float64 {
 	return out[n.Output]
 }
 
-func weight(layer, i int) float64 { return math.Sin(float64(layer)*12.9898 + float64(i)*78.233) }
+// same gives all layers the same salt.
+func same(int) float64 { return 0 }
 
 // TestPruneKeepsLogits checks on random cells, most of them with dead edges, that pruning leaves the logits alone, keeps ordinals, and removes something where there is something to remove.
 func TestPruneKeepsLogits(t *testing.T) {
@@ -137,7 +177,7 @@ func TestPruneKeepsLogits(t *testing.T) {
 				t.Errorf("%s: layer %d is said to be gone and is there", a, l)
 			}
 		}
-		want, got := run(n, image), run(p, image)
+		want, got := run(n, image, same), run(p, image, same)
 		for k := range want {
 			if math.Abs(want[k]-got[k]) > 1e-9 {
 				t.Errorf("%s: logit %d is %v after pruning, %v before\n%s", a, k, got[k], want[k], p)
@@ -146,6 +186,128 @@ func TestPruneKeepsLogits(t *testing.T) {
 	}
 	if removed == 0 {
 		t.Error("150 random cells had nothing to prune")
+	}
+}
+
+// randomNetwork draws a graph of all kinds of layers in which zeros are frequent and most sums, joins and gates meet one.
+func randomNetwork(rng *rand.Rand) (*net.Network, error) {
+	b := net.NewBuilder("random", net.Shape{C: 3, H: 6, W: 6})
+	nodes := []int{0, b.Conv("", 0, 4, 3, 1), b.Add(net.Node{Op: net.Zero, In: []int{0}, Shape: net.Shape{C: 4, H: 6, W: 6}})}
+	// any draws one of the nodes, preferring the latest; like draws one of the shape of x.
+	any := func() int { return nodes[len(nodes)-1-rng.IntN(min(len(nodes), 8))] }
+	like := func(x int) int {
+		for range 20 {
+			if y := any(); b.Shape(y) == b.Shape(x) {
+				return y
+			}
+		}
+		return x
+	}
+	for range 8 + rng.IntN(16) {
+		x := any()
+		c, in := b.Shape(x).C, []int{x}
+		var nd net.Node
+		switch net.Op(1 + rng.IntN(14)) {
+		case net.Conv:
+			nd = net.Node{Op: net.Conv, Out: c * (1 + rng.IntN(2)), Kernel: 1 + 2*rng.IntN(2), Bias: rng.IntN(3) == 0}
+			nd.Pad = nd.Kernel / 2
+			if rng.IntN(3) == 0 {
+				nd.Groups = c
+			}
+		case net.BatchNorm:
+			nd.Op = net.BatchNorm
+		case net.ReLU:
+			nd.Op = net.ReLU
+		case net.AvgPool:
+			nd = net.Node{Op: net.AvgPool, Kernel: 3, Pad: 1}
+		case net.MaxPool:
+			nd = net.Node{Op: net.MaxPool, Kernel: 3, Pad: 1}
+		case net.Linear, net.GlobalAvgPool: // squeeze and excitation
+			p := b.Add(net.Node{Op: net.GlobalAvgPool, In: in})
+			g := b.Add(net.Node{Op: net.Linear, In: []int{p}, Out: c, Bias: rng.IntN(2) == 0})
+			if rng.IntN(2) == 0 {
+				g = b.Add(net.Node{Op: net.Sigmoid, In: []int{g}})
+			}
+			in = []int{x, g}
+			nd.Op = net.Gate
+		case net.Add:
+			nd.Op = net.Add
+			in = []int{x, like(x), like(x)}[:1+rng.IntN(3)]
+		case net.Concat:
+			nd.Op = net.Concat
+			in = []int{x, like(x)}
+		case net.Slice:
+			nd = net.Node{Op: net.Slice, From: c / 2, To: c}
+		case net.Shift:
+			nd.Op = net.Shift
+		case net.Sigmoid:
+			nd.Op = net.Sigmoid
+		default:
+			nd.Op = net.Zero
+		}
+		if c > 32 {
+			nd = net.Node{Op: net.Slice, To: 2}
+			in = in[:1]
+		}
+		nd.In = in
+		nodes = append(nodes, b.Add(nd))
+	}
+	return b.Network(b.Head("", nodes[len(nodes)-1], 3))
+}
+
+// TestPruneRandom checks on random graphs that pruning leaves logits alone for any weights, so also the gradients of the weights that stay, and that the weights that went made no difference to the logits, so had gradients of zero.
+func TestPruneRandom(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	image := make([]float64, 3*6*6)
+	for i := range image {
+		image[i] = rng.NormFloat64()
+	}
+	gonePer, used, usedAfter := 0, map[net.Op]int{}, map[net.Op]int{}
+	for k := range 600 {
+		n, err := randomNetwork(rng)
+		if err != nil {
+			t.Fatalf("network %d: %v", k, err)
+		}
+		p, gone := net.Prune(n)
+		if err := p.Validate(); err != nil {
+			t.Fatalf("network %d: pruned: %v\n%s", k, err, n)
+		}
+		if len(p.Nodes) > len(n.Nodes)+1 {
+			t.Errorf("network %d grows from %d to %d nodes", k, len(n.Nodes), len(p.Nodes))
+		}
+		if again, more := net.Prune(p); len(again.Nodes) != len(p.Nodes) || !slices.Equal(more, nil) {
+			t.Errorf("network %d: pruning again removes more: %v\n%s", k, more, p)
+		}
+		gonePer += len(gone)
+		for i := range n.Nodes {
+			used[n.Nodes[i].Op]++
+		}
+		for i := range p.Nodes {
+			usedAfter[p.Nodes[i].Op]++
+		}
+		salt := func(layer int) float64 {
+			if slices.Contains(gone, layer) {
+				return 1
+			}
+			return 0
+		}
+		want := run(n, image, same)
+		for name, got := range map[string][]float64{
+			"the pruned network":                        run(p, image, same),
+			"other weights in the layers that are gone": run(n, image, salt),
+		} {
+			if !slices.Equal(got, want) {
+				t.Fatalf("network %d: %s: logits %v, want %v; gone %v\n%s\n%s", k, name, got, want, gone, n, p)
+			}
+		}
+	}
+	if gonePer < 600 {
+		t.Errorf("only %d layers of 600 networks are pruned: the test tests little", gonePer)
+	}
+	for op := net.Input; op <= net.Zero; op++ {
+		if used[op] < 50 || usedAfter[op] < 20 {
+			t.Errorf("%s is used %d times, and %d times after pruning: the test tests it little", op, used[op], usedAfter[op])
+		}
 	}
 }
 
@@ -161,6 +323,56 @@ func TestPruneDead(t *testing.T) {
 	}
 	if len(gone) != n.Layers-1 {
 		t.Errorf("%d of %d layers are gone, want all but the classifier", len(gone), n.Layers)
+	}
+}
+
+// TestPruneZeros checks for each layer whether it passes exact zeros on: if so, and only then, nothing is left of it but zeros in front of the classifier.
+func TestPruneZeros(t *testing.T) {
+	for name, c := range map[string]struct {
+		zero  bool
+		build func(b *net.Builder, x, z int) int
+	}{
+		"conv":      {true, func(b *net.Builder, x, z int) int { return b.Conv("", z, 4, 3, 1) }},
+		"depthwise": {true, func(b *net.Builder, x, z int) int { return b.Depthwise("", z, 3, 1) }},
+		"conv with bias": {false, func(b *net.Builder, x, z int) int {
+			return b.Add(net.Node{Op: net.Conv, In: []int{z}, Out: 4, Kernel: 1, Bias: true})
+		}},
+		"batchnorm": {true, func(b *net.Builder, x, z int) int { return b.BatchNorm("", z, 0) }},
+		"relu":      {true, func(b *net.Builder, x, z int) int { return b.ReLU(z) }},
+		"avgpool": {true, func(b *net.Builder, x, z int) int {
+			return b.Add(net.Node{Op: net.AvgPool, In: []int{z}, Kernel: 3, Pad: 1})
+		}},
+		"maxpool": {true, func(b *net.Builder, x, z int) int {
+			return b.Add(net.Node{Op: net.MaxPool, In: []int{z}, Kernel: 3, Pad: 1})
+		}},
+		"sum of zeros":    {true, func(b *net.Builder, x, z int) int { return b.Sum(z, z) }},
+		"sum":             {false, func(b *net.Builder, x, z int) int { return b.Sum(z, x) }},
+		"concat of zeros": {true, func(b *net.Builder, x, z int) int { return b.Add(net.Node{Op: net.Concat, In: []int{z, z}}) }},
+		"concat":          {false, func(b *net.Builder, x, z int) int { return b.Add(net.Node{Op: net.Concat, In: []int{z, x}}) }},
+		"slice":           {true, func(b *net.Builder, x, z int) int { return b.Add(net.Node{Op: net.Slice, In: []int{z}, To: 2}) }},
+		"shift":           {true, func(b *net.Builder, x, z int) int { return b.Add(net.Node{Op: net.Shift, In: []int{z}}) }},
+		"sigmoid":         {false, func(b *net.Builder, x, z int) int { return b.Add(net.Node{Op: net.Sigmoid, In: []int{z}}) }},
+		"gated zeros": {true, func(b *net.Builder, x, z int) int {
+			return b.Add(net.Node{Op: net.Gate, In: []int{z, b.Add(net.Node{Op: net.GlobalAvgPool, In: []int{x}})}})
+		}},
+		"gated by zeros": {true, func(b *net.Builder, x, z int) int {
+			return b.Add(net.Node{Op: net.Gate, In: []int{x, b.Add(net.Node{Op: net.GlobalAvgPool, In: []int{z}})}})
+		}},
+		"linear without bias": {true, func(b *net.Builder, x, z int) int {
+			return b.Add(net.Node{Op: net.Linear, In: []int{b.Add(net.Node{Op: net.GlobalAvgPool, In: []int{z}})}, Out: 4})
+		}},
+	} {
+		b := net.NewBuilder(name, net.Shape{C: 3, H: 4, W: 4})
+		x := b.Conv("", 0, 4, 3, 1)
+		n, err := b.Network(b.Head("", c.build(b, x, b.Add(net.Node{Op: net.Zero, In: []int{x}})), 3))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		p, _ := net.Prune(n)
+		if zero := len(p.Nodes) == 3 && p.Nodes[1].Op == net.Zero && p.Nodes[2].Op == net.Linear; zero != c.zero {
+			t.Errorf("%s: only zeros are left: %t, want %t\n%s", name, zero, c.zero, p)
+		}
 	}
 }
 
@@ -201,7 +413,15 @@ func TestBad(t *testing.T) {
 		"does not match":  func(b *net.Builder) int { return b.Add(net.Node{Op: net.Gate, In: []int{0, 0}}) },
 		"not an earlier":  func(b *net.Builder) int { return b.Add(net.Node{Op: net.ReLU, In: []int{7}}) },
 		"must be positi":  func(b *net.Builder) int { return b.BatchNorm("", 0, -1) },
-		"needs 2":         func(b *net.Builder) int { return b.Add(net.Node{Op: net.Gate, In: []int{0}}) },
+		"2^40 elements":   func(b *net.Builder) int { return b.Conv("", 0, 1<<60, 1, 1) },
+		"weights are more": func(b *net.Builder) int {
+			return b.Add(net.Node{Op: net.Conv, In: []int{b.Conv("", 0, 1<<20, 1, 4)}, Out: 1 << 20, Kernel: 3, Pad: 1})
+		},
+		"multiply-accumulates are": func(b *net.Builder) int {
+			return b.Add(net.Node{Op: net.Conv, In: []int{b.Conv("", 0, 1<<20, 1, 1)}, Out: 1 << 20, Kernel: 1, Pad: 1 << 6})
+		},
+		"stride -1": func(b *net.Builder) int { return b.Conv("", 0, 4, 3, -1) },
+		"needs 2":   func(b *net.Builder) int { return b.Add(net.Node{Op: net.Gate, In: []int{0}}) },
 	} {
 		b := net.NewBuilder("bad", in)
 		_, err := b.Network(b.Head("", add(b), 3))
@@ -215,6 +435,11 @@ func TestBad(t *testing.T) {
 	b := net.NewBuilder("bad", in)
 	if _, err := b.Network(b.Conv("", 0, 3, 3, 1)); err == nil || !strings.Contains(err.Error(), "vector of logits") {
 		t.Errorf("a picture as output gives %v", err)
+	}
+	b = net.NewBuilder("bad", in)
+	b.SetLayer(b.ReLU(0), 0)
+	if _, err := b.Network(1); err == nil || !strings.Contains(err.Error(), "node 1 is no convolution") {
+		t.Errorf("an ordinal for a ReLU gives %v", err)
 	}
 	b = net.NewBuilder("bad", in)
 	x := b.Head("", b.Conv("", 0, 3, 3, 1), 2)
@@ -246,36 +471,114 @@ func TestConventions(t *testing.T) {
 	}
 }
 
-// TestDrawings checks that drawings are whole and carry every layer.
-func TestDrawings(t *testing.T) {
-	n, err := natstss.Space{C: 16, N: 5}.Network("|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_1x1~1|none~2|", spaces.Input{Size: 32, Classes: 10})
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.Name = `<&"` + "\x01"
-	d := xml.NewDecoder(strings.NewReader(n.SVG()))
-	boxes := 0
+// rect is a box of a drawing, or the picture itself.
+type rect struct{ X, Y, Width, Height int }
+
+// drawing reads an SVG picture: its size and the boxes of its layers.
+func drawing(t *testing.T, svg string) (picture rect, boxes []rect) {
+	t.Helper()
+	d := xml.NewDecoder(strings.NewReader(svg))
+	inBox := false
 	for {
 		tok, err := d.Token()
 		if err == io.EOF {
-			break
+			return picture, boxes
 		}
 		if err != nil {
 			t.Fatalf("the SVG is not well-formed: %v", err)
 		}
-		if e, ok := tok.(xml.StartElement); ok && e.Name.Local == "g" {
-			boxes++
+		e, ok := tok.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		if e.Name.Local == "g" {
+			inBox = true
+		}
+		var r rect
+		for _, a := range e.Attr {
+			v, _ := strconv.Atoi(a.Value)
+			switch a.Name.Local {
+			case "x":
+				r.X = v
+			case "y":
+				r.Y = v
+			case "width":
+				r.Width = v
+			case "height":
+				r.Height = v
+			case "id", "class", "href":
+				t.Errorf("the SVG has %s=%q: two pictures on a page would meet", a.Name.Local, a.Value)
+			}
+		}
+		switch {
+		case e.Name.Local == "svg":
+			picture = r
+		case e.Name.Local == "rect" && inBox:
+			boxes = append(boxes, r)
 		}
 	}
-	if boxes != len(n.Nodes) {
-		t.Errorf("%d boxes for %d layers", boxes, len(n.Nodes))
+}
+
+// TestSVG checks that every layer has its box, inside the picture, and that no two boxes overlap: in cells, in chains of many columns, in random graphs, and in one with more long edges than can be drawn tidily.
+func TestSVG(t *testing.T) {
+	networks := map[string]*net.Network{}
+	put := func(name string, n *net.Network, err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		networks[name] = n
 	}
-	if got := strings.Count(n.DOT(), "->"); got < len(n.Nodes)-1 {
-		t.Errorf("DOT has %d edges", got)
+	rng := rand.New(rand.NewPCG(5, 6))
+	for depth := range 6 {
+		space := natstss.Space{C: 16, N: 1 + 3*depth}
+		n, err := space.Network(space.Sample(rng), spaces.Input{Size: 32, Classes: 10})
+		put(space.Name(), n, err)
 	}
-	for _, name := range []string{"cells.5.conv_a.op.1", "conv 3x3/2 32", "[64,8,8]"} {
-		if !strings.Contains(n.String(), name) {
-			t.Errorf("String lacks %q", name)
+	for k := range 40 {
+		n, err := randomNetwork(rng)
+		put(fmt.Sprint("random ", k), n, err)
+	}
+	b := net.NewBuilder(`<&"`+"\x01\xff", net.Shape{C: 3, H: 4, W: 4})
+	x := 0
+	for range 500 {
+		x = b.Sum(x, rng.IntN(x+1))
+	}
+	n, err := b.Network(b.Head("", x, 3))
+	put("deep", n, err)
+	for name, n := range networks {
+		picture, boxes := drawing(t, n.SVG())
+		if len(boxes) != len(n.Nodes) {
+			t.Errorf("%s: %d boxes for %d layers", name, len(boxes), len(n.Nodes))
+		}
+		for i, r := range boxes {
+			if r.X < 0 || r.Y < 0 || r.X+r.Width > picture.Width || r.Y+r.Height > picture.Height {
+				t.Fatalf("%s: the box %v is not inside the picture %v", name, r, picture)
+			}
+			for _, q := range boxes[:i] {
+				if r.X < q.X+q.Width && q.X < r.X+r.Width && r.Y < q.Y+q.Height && q.Y < r.Y+r.Height {
+					t.Fatalf("%s: the boxes %v and %v overlap", name, q, r)
+				}
+			}
+		}
+	}
+}
+
+// TestText checks that the table and the graph carry layers, inputs and shapes.
+func TestText(t *testing.T) {
+	n, err := natstss.Space{C: 16, N: 5}.Network("|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_1x1~1|none~2|", spaces.Input{Size: 32, Classes: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	edges := 0
+	for i := range n.Nodes {
+		edges += len(n.Nodes[i].In)
+	}
+	if got := strings.Count(n.DOT(), " -> "); got != edges {
+		t.Errorf("DOT has %d edges, want %d", got, edges)
+	}
+	for _, part := range []string{"cells.5.conv_a.op.1", "conv 3x3/2 32", "[64,8,8]"} {
+		if !strings.Contains(n.String(), part) {
+			t.Errorf("String lacks %q", part)
 		}
 	}
 }
@@ -303,6 +606,36 @@ func FuzzNetwork(f *testing.F) {
 			t.Errorf("pruned: %v\n%s", err, n)
 		}
 		_, _, _, _ = n.String(), n.DOT(), n.SVG(), net.FLOPs(n, net.PTFlops)
+	})
+}
+
+// FuzzValidate validates networks that no builder has made, with any numbers in any field.
+func FuzzValidate(f *testing.F) {
+	f.Add(int64(3), int64(1), int64(2), []byte{1, 0, 8, 3, 1, 1, 6, 1, 0, 0, 0, 0, 7, 2, 3, 0, 0, 0})
+	f.Add(int64(-3), int64(-1), int64(-1), []byte{1, 0, 8, 3, 1, 1})
+	f.Fuzz(func(t *testing.T, size, output, layers int64, data []byte) {
+		n := &net.Network{Name: "fuzz", Input: net.Shape{C: 3, H: int(size), W: 5}, Output: int(output), Layers: int(layers), Classes: 3}
+		n.Nodes = append(n.Nodes, net.Node{})
+		for len(data) >= 6 {
+			v := func(i int) int { return int(int8(data[i])) << (data[0] / 16 * 4) }
+			nd := net.Node{Op: net.Op(data[0] % 16), Layer: v(1), Out: v(2), Kernel: v(3), Stride: v(4), Pad: v(5), Groups: v(1), From: v(2), To: v(3), Eps: float64(v(4)), Bias: data[5]%2 == 1, Shape: net.Shape{C: v(3), H: v(4), W: v(5)}}
+			for k := range data[1] % 4 {
+				nd.In = append(nd.In, int(int8(data[2+k])))
+			}
+			n.Nodes = append(n.Nodes, nd)
+			data = data[6:]
+		}
+		if n.Validate() != nil {
+			return
+		}
+		if net.Params(n) < 0 || net.FLOPs(n, net.PTFlops) < 0 {
+			t.Errorf("negative counts: %d parameters, %d FLOPs", net.Params(n), net.FLOPs(n, net.PTFlops))
+		}
+		p, _ := net.Prune(n)
+		if err := p.Validate(); err != nil {
+			t.Errorf("pruned: %v\n%s", err, n)
+		}
+		_, _, _ = n.String(), n.DOT(), n.SVG()
 	})
 }
 

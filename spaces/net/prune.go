@@ -6,32 +6,26 @@ import "slices"
 //
 // It removes what does not reach the output, and what carries only exact zeros: Zero layers and whatever keeps zeros zero behind them (convolutions without bias, batch normalisation, rectifiers, pools, and so on). Sums lose their zero terms; a sum of one is that one. Where a zero is still needed (a biased layer, a part of a Concat, the output itself) it stays as one Zero layer of that shape, which the weights behind it still see: their gradients are zeros too, unless they have other inputs.
 //
-// n is not changed. Ordinals of weighted layers and Layers stay as they are.
+// n must be valid, and is not changed. Ordinals of weighted layers and Layers stay as they are.
 func Prune(n *Network) (pruned *Network, gone []int) {
 	zero := zeros(n)
 	p := pruner{old: n, zero: zero, to: make([]int, len(n.Nodes)), zeroOf: map[Shape]int{}}
 	p.net = *n
 	p.net.Nodes = nil
-	for i := range p.to {
-		p.to[i] = -1
-	}
-	needed := reach(n, zero)
 	for i := range n.Nodes {
-		if i == 0 || needed[i] {
-			p.keep(i)
-		}
+		p.keep(i)
 	}
 	p.net.Output = p.to[n.Output]
 	p.compact()
-	kept := make([]bool, n.Layers)
-	for _, nd := range p.net.Nodes {
-		if nd.Layer >= 0 {
+	kept := map[int]bool{}
+	for i := range p.net.Nodes {
+		if nd := &p.net.Nodes[i]; nd.Op.HasWeights() {
 			kept[nd.Layer] = true
 		}
 	}
 	for i := range n.Nodes {
-		if l := n.Nodes[i].Layer; l >= 0 && !kept[l] {
-			gone = append(gone, l)
+		if nd := &n.Nodes[i]; nd.Op.HasWeights() && !kept[nd.Layer] {
+			gone = append(gone, nd.Layer)
 		}
 	}
 	slices.Sort(gone)
@@ -63,22 +57,7 @@ func zeros(n *Network) []bool {
 	return zero
 }
 
-// reach tells which nodes the output depends on, not going through what is zero.
-func reach(n *Network, zero []bool) []bool {
-	needed := make([]bool, len(n.Nodes))
-	needed[n.Output] = true
-	for i := n.Output; i > 0; i-- {
-		if !needed[i] || zero[i] {
-			continue
-		}
-		for _, j := range n.Nodes[i].In {
-			needed[j] = true
-		}
-	}
-	return needed
-}
-
-// pruner builds the pruned network; to maps old nodes to new ones.
+// pruner builds the pruned network: first every node that is not zero, then without those that the output does not use. to maps old nodes to new ones.
 type pruner struct {
 	net    Network
 	old    *Network
@@ -119,7 +98,7 @@ func (p *pruner) zeroNode(s Shape) int {
 	return len(p.net.Nodes) - 1
 }
 
-// compact drops new nodes that nobody uses any more: the zero terms of sums.
+// compact drops the new nodes that the output does not use.
 func (p *pruner) compact() {
 	used := make([]bool, len(p.net.Nodes))
 	used[0], used[p.net.Output] = true, true

@@ -6,7 +6,7 @@ import (
 	"text/tabwriter"
 )
 
-// String lists the layers with their inputs, shapes, parameters and multiply-accumulates, and the totals.
+// String lists the layers with their inputs, shapes, parameters and multiply-accumulates, and the totals. n must be valid.
 func (n *Network) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %v to %d classes, %d weighted layers, %d parameters, %d multiply-accumulates\n", n.Name, n.Input, n.Classes, n.Layers, Params(n), FLOPs(n, MACs))

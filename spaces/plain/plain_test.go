@@ -1,9 +1,12 @@
 package plain
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 
+	"github.com/zeroshotnas/zeroshot/spaces"
+	"github.com/zeroshotnas/zeroshot/spaces/net"
 	"github.com/zeroshotnas/zeroshot/spaces/spacetest"
 )
 
@@ -12,6 +15,17 @@ var malformed = []string{"", ",", "3", "3x", "3x8", "3x8s", "3x8s1,", "2x8s1", "
 func TestSpace(t *testing.T) {
 	spacetest.Run(t, Space{BN: true}, malformed...)
 	spacetest.Run(t, Space{BN: false}, malformed...)
+}
+
+// TestGolden compares names, order, shapes and counts with the reference's networks, which are one chain with and without batch normalisation.
+func TestGolden(t *testing.T) {
+	spacetest.Golden(t, "plain", func(entry json.RawMessage, in spaces.Input) (*net.Network, error) {
+		var e struct{ BN bool }
+		if err := json.Unmarshal(entry, &e); err != nil {
+			return nil, err
+		}
+		return Space{BN: e.BN}.Network("3x8s1,3x16s2,3x32s2", in)
+	})
 }
 
 func FuzzParse(f *testing.F) {

@@ -1,9 +1,11 @@
-// Package spacetest holds the tests that every search space passes. A space's own test calls Run.
+// Package spacetest holds the tests that every search space passes: a space's own test calls Run, and Golden where the reference's networks are described in a golden file.
 package spacetest
 
 import (
 	"errors"
+	"iter"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 
 	"github.com/zeroshotnas/zeroshot/spaces"
@@ -40,6 +42,13 @@ func Run(t *testing.T, s spaces.Space, malformed ...string) {
 			if _, err := s.Network(spaces.Arch(m), s.Input()); err == nil {
 				t.Errorf("Network(%q) gives no error", m)
 			}
+			// Of what is no architecture, searches must survive a step.
+			if got := s.Mutate(rng, spaces.Arch(m)); got != spaces.Arch(m) {
+				t.Errorf("%q is no architecture and mutates to %q", m, got)
+			}
+			for n := range s.Neighbors(spaces.Arch(m)) {
+				t.Errorf("%q is no architecture and has the neighbour %q", m, n)
+			}
 		}
 	})
 	t.Run("determinism", func(t *testing.T) {
@@ -68,10 +77,11 @@ func Run(t *testing.T, s spaces.Space, malformed ...string) {
 					t.Fatalf("the neighbour %q of %q is not canonical: %q, %v", n, a, back, err)
 				}
 			}
+			stopEarly(t, "Neighbors", s.Neighbors(a))
 			for range 20 {
 				m := s.Mutate(rng, a)
-				if m == a {
-					t.Fatalf("%q mutates to itself", a)
+				if !seen[m] {
+					t.Fatalf("%q mutates to %q, which is not one decision away", a, m)
 				}
 				if back, err := s.Parse(string(m)); err != nil || back != m {
 					t.Fatalf("the mutation %q of %q is not canonical: %q, %v", m, a, back, err)
@@ -89,6 +99,9 @@ func Run(t *testing.T, s spaces.Space, malformed ...string) {
 			}
 			if err := n.Validate(); err != nil {
 				t.Fatalf("%q: %v", a, err)
+			}
+			if again, err := s.Network(a, s.Input()); err != nil || !reflect.DeepEqual(n, again) {
+				t.Fatalf("%q gives another network the second time (error %v)", a, err)
 			}
 			if n.Classes != s.Input().Classes {
 				t.Fatalf("%q has %d outputs for %d classes", a, n.Classes, s.Input().Classes)
@@ -108,9 +121,32 @@ func Run(t *testing.T, s spaces.Space, malformed ...string) {
 				t.Fatalf("%q comes twice", a)
 			}
 			seen[a] = true
+			// A large space is not parsed as a whole.
+			if back, err := s.Parse(string(a)); len(seen) < 1000 && (err != nil || back != a) {
+				t.Fatalf("All yields %q, which is not canonical: %q, %v", a, back, err)
+			}
 		}
 		if len(seen) != s.Size() {
 			t.Errorf("All yields %d architectures, Size is %d", len(seen), s.Size())
 		}
+		stopEarly(t, "All", s.All())
 	})
+}
+
+// stopEarly leaves an iterator after one, two and more values. One that goes on makes the program panic.
+func stopEarly(t *testing.T, name string, seq iter.Seq[spaces.Arch]) {
+	t.Helper()
+	defer func() {
+		if r := recover(); r != nil {
+			t.Errorf("%s goes on after its reader has left: %v", name, r)
+		}
+	}()
+	for most := 1; most <= 40; most++ {
+		k := 0
+		for range seq {
+			if k++; k == most {
+				break
+			}
+		}
+	}
 }
