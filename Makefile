@@ -5,6 +5,12 @@ BIN     := $(DIR)/bin
 ZICO    := bin/zico
 JUPYTER := $(DIR)/venv/bin/jupyter
 
+# Jupyter does not start for root unless told to.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+# Without this, the go command fails in a clone that belongs to another user, as in containers: git refuses to look into it.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+
 .PHONY: demo test lint lab fuzz notebooks clean
 
 # Set everything up, score three networks, run the first notebook.
@@ -30,8 +36,8 @@ test: $(ZICO)
 # Format, vet and staticcheck at pinned versions.
 lint:
 	@mkdir -p $(BIN)
-	GOBIN=$(CURDIR)/$(BIN) go install mvdan.cc/gofumpt@v0.9.2
-	GOBIN=$(CURDIR)/$(BIN) go install honnef.co/go/tools/cmd/staticcheck@v0.7.0
+	GOBIN="$(CURDIR)/$(BIN)" go install mvdan.cc/gofumpt@v0.9.2
+	GOBIN="$(CURDIR)/$(BIN)" go install honnef.co/go/tools/cmd/staticcheck@v0.7.0
 	@out=$$($(BIN)/gofumpt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "run gofumpt -w on: $$out"; exit 1; fi
 	go vet ./...
 	$(BIN)/staticcheck ./...
@@ -39,7 +45,7 @@ lint:
 # JupyterLab on the notebooks, with completion.
 lab: $(ZICO)
 	$(ZICO) setup
-	$(JUPYTER) lab notebooks
+	$(JUPYTER) lab $(AS_ROOT) notebooks
 
 # A minute of fuzzing for each parser.
 fuzz:

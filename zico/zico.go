@@ -37,6 +37,7 @@ type Result struct {
 	Logits   [][]float64   `json:"logits,omitempty"`   // of the first image of each batch, with Config.Logits
 	Params   int64         `json:"params"`             // trainable parameters
 	MACs     int64         `json:"macs"`               // multiply-accumulates of one image, convolutions and linear layers
+	Memory   int64         `json:"memory"`             // estimate of the memory that the run takes at most, bytes
 	Warnings []string      `json:"warnings,omitempty"` // what the number hides: skipped layers, NaN gradients
 	Build    time.Duration `json:"build_ns"`           // making the plan, weights and inputs
 	Compile  time.Duration `json:"compile_ns"`         // XLA compilation that this score had to wait for

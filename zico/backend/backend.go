@@ -51,7 +51,7 @@ func Open(device string) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := plugin.check(); err != nil {
+	if err := plugin.Check(); err != nil {
 		return nil, err
 	}
 	be, err := open(strings.Join(append([]string{plugin.Path}, options...), ","))

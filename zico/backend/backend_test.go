@@ -112,7 +112,7 @@ func TestBadPlugins(t *testing.T) {
 		{"empty", "not a shared library", nil, ErrBadPlugin},
 		{"foreign", "made for", elf(foreign, 3), ErrBadPlugin},
 		{"program", "not a shared library", elf(own, 2), ErrBadPlugin},
-		{"library without the function", "zico setup", systemLibrary(t), ErrBadPlugin},
+		{"library without the function", "without the function GetPjrtApi", systemLibrary(t), ErrBadPlugin},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -173,6 +173,20 @@ func TestFind(t *testing.T) {
 	}
 	if p, err = Find("cpu"); err != nil || p.Version != "v0.100.0" {
 		t.Errorf("Find gives %+v, %v, want the one that the plain name links to", p, err)
+	}
+}
+
+// TestFolders checks that an empty variable is as none: there is always a folder to install into.
+func TestFolders(t *testing.T) {
+	for _, env := range []string{"", ":"} {
+		t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", env)
+		if got := Folders(); len(got) == 0 || !strings.HasSuffix(got[0], "go-xla") {
+			t.Errorf("with PJRT_PLUGIN_LIBRARY_PATH=%q the folders are %q, want go-xla's", env, got)
+		}
+	}
+	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", "/a::/b")
+	if got := Folders(); len(got) != 2 || got[0] != "/a" || got[1] != "/b" {
+		t.Errorf("the folders are %q, want /a and /b", got)
 	}
 }
 

@@ -51,12 +51,13 @@ func Find(platform string) (Plugin, error) {
 	return Plugin{}, fmt.Errorf("backend: %w for %s in %s: run `zico setup%s` to install one, or set %s to the folder that holds pjrt_c_api_%s_plugin.so", ErrNoPlugin, platform, strings.Join(dirs, ", "), hint, pjrt.PJRTPluginPathsEnv, platform)
 }
 
-// Folders lists where Find looks, in order.
+// Folders lists where Find looks, in order. There is always at least one.
 func Folders() []string {
-	if env, ok := os.LookupEnv(pjrt.PJRTPluginPathsEnv); ok {
-		return slices.DeleteFunc(filepath.SplitList(env), func(d string) bool { return d == "" })
+	// An empty variable names no folder, as an absent one.
+	dirs := slices.DeleteFunc(filepath.SplitList(os.Getenv(pjrt.PJRTPluginPathsEnv)), func(d string) bool { return d == "" })
+	if len(dirs) > 0 {
+		return dirs
 	}
-	var dirs []string
 	if dir, err := InstallFolder(); err == nil {
 		dirs = append(dirs, dir, filepath.Join(dir, "nvidia"))
 	}
@@ -91,8 +92,12 @@ func version(path string) string {
 // machines are the ELF machines of the architectures that go-xla has plugins for.
 var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
 
-// check reads the file's header before the file is loaded into the process: a file that is cut off, or is for another machine, would end it.
-func (p Plugin) check() error {
+// entry is the function by which a program talks to a PJRT plugin.
+const entry = "GetPjrtApi"
+
+// Check reads what the file says about itself and loads nothing: loading a file that is cut off, or is for another machine, or is another library, would end the process or run foreign code.
+// The error wraps ErrBadPlugin. On systems other than Linux nothing is checked.
+func (p Plugin) Check() error {
 	if runtime.GOOS != "linux" {
 		return nil
 	}
@@ -122,6 +127,13 @@ func (p Plugin) check() error {
 		if s.Type == elf.PT_LOAD && int64(s.Off+s.Filesz) > info.Size() {
 			return bad("it is cut off: %d bytes of at least %d", info.Size(), s.Off+s.Filesz)
 		}
+	}
+	symbols, err := e.DynamicSymbols()
+	if err != nil {
+		return bad("its symbols cannot be read (%v)", err)
+	}
+	if !slices.ContainsFunc(symbols, func(s elf.Symbol) bool { return s.Name == entry && s.Section != elf.SHN_UNDEF }) {
+		return bad("it is a shared library without the function %s, so not a PJRT plugin", entry)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,7 +21,7 @@ type finding struct {
 	State  string `json:"state"` // ok, missing, broken
 	Detail string `json:"detail"`
 	Advice string `json:"advice,omitempty"` // what to do
-	Needed bool   `json:"needed"`           // the main job, scoring, cannot run without it
+	Needed bool   `json:"needed"`           // the main job, scoring in a notebook, cannot run without it
 }
 
 func doctor(ctx context.Context, args []string) error {
@@ -70,11 +71,20 @@ func examine(ctx context.Context, device, dir string) []finding {
 	}
 
 	v, err := version("go", "version")
-	add("go", false, v, err, "install Go 1.26 or later; notebooks compile each cell")
+	add("go", true, v, err, "install Go 1.26 or later; notebooks compile each cell")
 
 	info, err := tryDevice(device)
 	if err != nil {
-		d := finding{Part: "device", State: "broken", Detail: err.Error(), Advice: again, Needed: true}
+		d := finding{Part: "plugin", State: "broken", Detail: err.Error(), Advice: again, Needed: true}
+		if strings.Contains(device, "cuda") {
+			d.Advice += " -cuda"
+		}
+		switch {
+		case errors.Is(err, backend.ErrNoPlugin):
+			d.State = "missing"
+		case errors.Is(err, backend.ErrUnknownDevice):
+			d.Part, d.Advice = "device", "correct -device or GOMLX_BACKEND"
+		}
 		out = append(out, d)
 	} else {
 		add("plugin", true, fmt.Sprintf("%s, PJRT API %s", info.Plugin, info.API), nil, "")

@@ -39,12 +39,17 @@ var commands = []command{
 // usageError is an error in how a command was called.
 type usageError struct{ error }
 
+func (u usageError) Unwrap() error { return u.error }
+
 // errFailed ends the program with status 1 when the command has said why itself.
 var errFailed = errors.New("failed")
 
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
+	if len(args) > 1 && args[0] == "help" {
+		args = []string{args[1], "-h"}
+	}
 	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
 		usage()
 		if len(args) == 0 {
@@ -64,7 +69,9 @@ func run(args []string) int {
 		case err == nil || errors.Is(err, flag.ErrHelp):
 			return 0
 		case errors.As(err, &u):
-			fmt.Fprintf(os.Stderr, "zico %s: %v\n", c.name, err)
+			if !errors.Is(err, errFailed) {
+				fmt.Fprintf(os.Stderr, "zico %s: %v\n", c.name, err)
+			}
 			return 2
 		case errors.Is(err, errFailed):
 			return 1
@@ -81,7 +88,7 @@ func run(args []string) int {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: zico COMMAND [flags] [arguments]; zico COMMAND -h lists the flags")
+	fmt.Fprintln(os.Stderr, "usage: zico COMMAND [flags] [arguments]; zico help COMMAND lists the flags")
 	for _, c := range commands {
 		fmt.Fprintf(os.Stderr, "  %-8s %s\n", c.name, c.doc)
 	}
@@ -97,11 +104,11 @@ func newFlags(name, args string) *flag.FlagSet {
 	return f
 }
 
-// parse reads flags; the flag package has printed what is wrong.
+// parse reads flags. The flag package prints what is wrong itself.
 func parse(f *flag.FlagSet, args []string) error {
 	err := f.Parse(args)
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		return usageError{err}
+		return usageError{errFailed}
 	}
 	return err
 }

@@ -38,6 +38,9 @@ const (
 	pluginLink   = "pjrt_c_api_cpu_plugin.so"
 )
 
+// needPython is the advice where Python cannot make a virtual environment.
+const needPython = "Python 3.10 or later with its venv module is needed (on Debian: apt-get install python3-venv)"
+
 //go:embed requirements.txt
 var requirements []byte
 
@@ -77,6 +80,7 @@ func setup(ctx context.Context, args []string) error {
 	if err := os.MkdirAll(in.bin(), 0o755); err != nil {
 		return err
 	}
+	in.tidy()
 	steps := []step{in.pluginStep("cpu")}
 	if *cuda {
 		steps = append(steps, in.pluginStep("cuda"))
@@ -96,7 +100,11 @@ func setup(ctx context.Context, args []string) error {
 	}
 	fmt.Println("All in place. `zico doctor` looks at each part; `zico score 1462` scores a network.")
 	if *jupyter {
-		fmt.Printf("Open the notebooks with: %s lab %s\n", in.relative(in.venv("jupyter")), in.relative(filepath.Join(in.root, "notebooks")))
+		asRoot := ""
+		if os.Geteuid() == 0 {
+			asRoot = " --allow-root" // Jupyter refuses otherwise
+		}
+		fmt.Printf("Open the notebooks with: %s lab%s %s\n", in.relative(in.venv("jupyter")), asRoot, in.relative(filepath.Join(in.root, "notebooks")))
 	}
 	return nil
 }
@@ -233,15 +241,21 @@ func (in *installation) pluginStep(platform string) step {
 			return describe(i), err == nil
 		},
 		do: func(ctx context.Context) (string, error) {
-			err := in.fromInstaller(ctx, platform)
-			if err != nil && platform == "cpu" {
-				if werr := in.fromWheel(ctx); werr != nil {
-					return "", fmt.Errorf("go-xla's installer: %w; the wheel from PyPI: %w", err, werr)
-				}
-				err = nil
-			}
-			if err != nil {
+			if err := removeBroken(platform); err != nil {
 				return "", err
+			}
+			err := in.fromInstaller(ctx, platform)
+			if err == nil {
+				var i backend.Info
+				if i, err = tryDevice("xla:" + platform); err == nil {
+					return describe(i), nil
+				}
+			}
+			if platform != "cpu" {
+				return "", err
+			}
+			if werr := in.fromWheel(ctx); werr != nil {
+				return "", fmt.Errorf("go-xla's installer: %w; the wheel from PyPI: %w", err, werr)
 			}
 			i, err := tryDevice("xla:" + platform)
 			return describe(i), err
@@ -249,8 +263,36 @@ func (in *installation) pluginStep(platform string) step {
 	}
 }
 
+// removeBroken removes a plugin file that is cut off or foreign from go-xla's own folder, whose installer takes any file of the right name for an installed plugin. Files elsewhere are the user's.
+func removeBroken(platform string) error {
+	p, err := backend.Find(platform)
+	if err != nil || p.Check() == nil {
+		return nil
+	}
+	own, err := backend.InstallFolder()
+	if err != nil || !strings.HasPrefix(p.Path, own+string(filepath.Separator)) {
+		return err
+	}
+	if target, err := filepath.EvalSymlinks(p.Path); err == nil && filepath.Dir(target) == filepath.Dir(p.Path) {
+		if err := os.Remove(target); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(p.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // fromInstaller lets go-xla fetch its plugin. It runs in a process of its own: it knows no time limit, and where its host cannot be reached it may take long to give up.
 func (in *installation) fromInstaller(ctx context.Context, platform string) error {
+	own, err := backend.InstallFolder()
+	if err != nil {
+		return err
+	}
+	if backend.Folders()[0] != own {
+		return fmt.Errorf("it installs into %s, but PJRT_PLUGIN_LIBRARY_PATH names other folders: unset it to use this installer", own)
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -261,11 +303,7 @@ func (in *installation) fromInstaller(ctx context.Context, platform string) erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if err := execute(ctx, in.root, nil, self, "setup", "-install-plugin", platform); err != nil {
-		return err
-	}
-	_, err = backend.Find(platform)
-	return err
+	return execute(ctx, in.root, nil, self, "setup", "-install-plugin", platform)
 }
 
 // fromWheel takes the CPU plugin out of its wheel on PyPI.
@@ -278,15 +316,22 @@ func (in *installation) fromWheel(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if err := execute(ctx, tmp, nil, "python3", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", wheelName+"=="+wheelVersion); err != nil {
+	python := "python3"
+	if execute(ctx, tmp, nil, python, "-m", "pip", "--version") != nil {
+		// Debian's Python comes without pip, but its venv module brings one along.
+		if err := execute(ctx, tmp, nil, python, "-m", "venv", "pip"); err != nil {
+			return fmt.Errorf("%w\n%s", err, needPython)
+		}
+		python = filepath.Join(tmp, "pip", "bin", "python")
+	}
+	if err := execute(ctx, tmp, nil, python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:", wheelName+"=="+wheelVersion); err != nil {
 		return err
 	}
 	wheels, err := filepath.Glob(filepath.Join(tmp, "*.whl"))
 	if err != nil || len(wheels) != 1 {
 		return fmt.Errorf("pip left %d wheels, not one (%v)", len(wheels), err)
 	}
-	dir := backend.Folders()[0]
-	return extractPlugin(wheels[0], wheelSum, dir)
+	return extractPlugin(wheels[0], wheelSum, backend.Folders()[0])
 }
 
 // extractPlugin checks a wheel's SHA-256 and puts its plugin into dir under go-xla's names. The file appears whole or not at all.
@@ -330,7 +375,8 @@ func extractPlugin(wheel, sum, dir string) error {
 
 // writeWhole writes a file beside its place and moves it there.
 func writeWhole(path string, r io.Reader, mode os.FileMode) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	removeOld(path + ".part-*")
+	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*")
 	if err != nil {
 		return err
 	}
@@ -349,9 +395,26 @@ func writeWhole(path string, r io.Reader, mode os.FileMode) error {
 	return os.Rename(tmp.Name(), path)
 }
 
-// stamped tells whether a file exists and its stamp beside it says the wanted version.
-func stamped(path, want string) bool {
-	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+// removeOld removes what a run of setup that was killed has left, but not what another one is at work on.
+func removeOld(pattern string) {
+	files, _ := filepath.Glob(pattern)
+	for _, f := range files {
+		if info, err := os.Stat(f); err == nil && time.Since(info.ModTime()) > time.Hour {
+			os.RemoveAll(f)
+		}
+	}
+}
+
+// tidy removes the temporary folders of runs that were killed.
+func (in *installation) tidy() {
+	removeOld(filepath.Join(in.dir, "wheel-*"))
+	removeOld(filepath.Join(in.dir, "gonb-*"))
+}
+
+// stamped tells whether a file is as it was when its stamp was put beside it: of the wanted version, and whole.
+func stamped(path, version string) bool {
+	want, err := mark(path, version)
+	if err != nil {
 		return false
 	}
 	got, err := os.ReadFile(path + ".version")
@@ -359,7 +422,20 @@ func stamped(path, want string) bool {
 }
 
 func stamp(path, version string) error {
-	return os.WriteFile(path+".version", []byte(version), 0o644)
+	m, err := mark(path, version)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path+".version", []byte(m), 0o644)
+}
+
+// mark is what a stamp holds.
+func mark(path, version string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s, %d bytes\n", version, info.Size()), nil
 }
 
 // goTool installs a program of a Go module at an exact version.
@@ -417,16 +493,24 @@ func (in *installation) venvStep() step {
 			if err != nil || string(got) != string(requirements) {
 				return "", false
 			}
+			// The programs of a virtual environment hold its path: one that was moved is of no use.
+			script, err := os.ReadFile(in.venv("jupyter"))
+			if err != nil || !strings.Contains(string(script), in.venv("python")) {
+				return "", false
+			}
 			err = execute(ctx, in.dir, nil, in.venv("python"), "-c", "import jupyterlab, nbconvert, nbclient")
 			return in.relative(dir), err == nil
 		},
 		do: func(ctx context.Context) (string, error) {
+			if err := execute(ctx, in.dir, nil, "python3", "-c", "import sys; sys.exit(sys.version_info < (3, 10) and 'this is Python ' + sys.version)"); err != nil {
+				return "", fmt.Errorf("%w\n%s", err, needPython)
+			}
 			// What an interrupted run left is not worth mending.
 			if err := os.RemoveAll(dir); err != nil {
 				return "", err
 			}
 			if err := execute(ctx, in.dir, nil, "python3", "-m", "venv", dir); err != nil {
-				return "", fmt.Errorf("%w\nPython 3 with its venv module is needed (on Debian: apt-get install python3-venv)", err)
+				return "", fmt.Errorf("%w\n%s", err, needPython)
 			}
 			list := filepath.Join(in.dir, "requirements.new")
 			if err := os.WriteFile(list, requirements, 0o644); err != nil {
@@ -466,8 +550,15 @@ func (in *installation) spec() ([]byte, error) {
 			"GOMLX_NO_AUTO_INSTALL": "1",
 		},
 	}
-	if dirs, ok := os.LookupEnv("PJRT_PLUGIN_LIBRARY_PATH"); ok {
-		s.Env["PJRT_PLUGIN_LIBRARY_PATH"] = dirs
+	if os.Getenv("PJRT_PLUGIN_LIBRARY_PATH") != "" {
+		dirs := backend.Folders()
+		for i := range dirs {
+			// Jupyter starts the kernel in the notebook's folder.
+			if dirs[i], err = filepath.Abs(dirs[i]); err != nil {
+				return nil, err
+			}
+		}
+		s.Env["PJRT_PLUGIN_LIBRARY_PATH"] = strings.Join(dirs, string(filepath.ListSeparator))
 	}
 	return json.MarshalIndent(s, "", "  ")
 }
@@ -507,7 +598,7 @@ func (in *installation) warmStep() step {
 		name:  "build",
 		there: func(context.Context) (string, bool) { return "", false }, // the go command knows best what is up to date
 		do: func(ctx context.Context) (string, error) {
-			return "compiled for the notebooks", execute(ctx, in.root, nil, "go", "build", "./...")
+			return "compiled for the notebooks", execute(ctx, in.root, nil, "go", "build", "-buildvcs=false", "./...")
 		},
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -59,6 +60,7 @@ func TestUsage(t *testing.T) {
 	}{
 		{nil, 2, "usage: zico COMMAND"},
 		{[]string{"help"}, 0, "doctor"},
+		{[]string{"help", "doctor"}, 0, "-json"},
 		{[]string{"dance"}, 2, `unknown command "dance"`},
 		{[]string{"score"}, 2, "no architecture given"},
 		{[]string{"score", "-h"}, 0, "-batch"},
@@ -108,6 +110,31 @@ func TestScore(t *testing.T) {
 	}
 }
 
+// TestMemoryEstimate compares the estimate that decides whether a network may run with what a process really takes: it must not be too small, nor so large that it refuses what fits.
+func TestMemoryEstimate(t *testing.T) {
+	peak := func(batch string) (estimate, resident int64) {
+		c := start(t, nil, "score", "-data", "noise", "-batch", batch, "-json", "11718")
+		out, errs, status := result(t, c)
+		var r struct {
+			Memory int64 `json:"memory"`
+		}
+		if err := json.Unmarshal([]byte(out), &r); err != nil || status != 0 {
+			t.Fatalf("%v: %s%s", err, out, errs)
+		}
+		return r.Memory, c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10 // Linux counts in KiB
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("the size of a process is read on Linux only")
+	}
+	e0, r0 := peak("16")
+	e1, r1 := peak("192")
+	// The difference leaves the program itself out.
+	estimate, real := float64(e1-e0), float64(r1-r0)
+	if real > 1.15*estimate || real < 0.3*estimate {
+		t.Errorf("176 more images a batch are estimated to take %.0f MB and take %.0f MB", estimate/1e6, real/1e6)
+	}
+}
+
 // TestVerify runs the repository's own golden file and one with a wrong value.
 func TestVerify(t *testing.T) {
 	file := filepath.Join("..", "..", "golden", "testdata", "small.json")
@@ -136,9 +163,22 @@ func TestDoctor(t *testing.T) {
 	if status != 0 || !strings.Contains(out, "a kernel ran") || !strings.Contains(out, "PJRT API") {
 		t.Errorf("ends with %d and\n%s%s", status, out, errs)
 	}
-	out, _, status = result(t, start(t, []string{"PJRT_PLUGIN_LIBRARY_PATH=" + t.TempDir()}, "doctor"))
-	if status != 1 || !strings.Contains(out, "run: zico setup") {
+	none := t.TempDir()
+	out, _, status = result(t, start(t, []string{"PJRT_PLUGIN_LIBRARY_PATH=" + none}, "doctor", "-dir", none))
+	if status != 1 || !strings.Contains(out, "missing  plugin") || !strings.Contains(out, "run: zico setup") {
 		t.Errorf("without a plugin it ends with %d and\n%s", status, out)
+	}
+	broken := t.TempDir()
+	if err := os.WriteFile(filepath.Join(broken, pluginLink), []byte("\x7fELF"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	out, _, status = result(t, start(t, []string{"PJRT_PLUGIN_LIBRARY_PATH=" + broken}, "doctor", "-dir", none))
+	if status != 1 || !strings.Contains(out, "broken   plugin") || !strings.Contains(out, broken) {
+		t.Errorf("with a broken plugin it ends with %d and\n%s", status, out)
+	}
+	out, _, status = result(t, start(t, []string{"PATH=" + none}, "doctor", "-dir", none))
+	if status != 1 || !strings.Contains(out, "missing  go") {
+		t.Errorf("without Go it ends with %d and\n%s", status, out)
 	}
 	out, _, _ = result(t, start(t, nil, "doctor", "-json"))
 	for _, l := range strings.Split(strings.TrimSpace(out), "\n") {
@@ -231,6 +271,122 @@ func TestExtractPlugin(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 2 {
 		t.Errorf("files are left over: %q", left)
+	}
+}
+
+// TestSetup runs setup where the plugin is in place, and where it is cut off and cannot be replaced: no Python on the path, so nothing is downloaded.
+func TestSetup(t *testing.T) {
+	dir := t.TempDir()
+	out, errs, status := result(t, start(t, nil, "setup", "-jupyter=false", "-dir", dir))
+	if status != 0 || !strings.Contains(out, "already there: ") || !strings.Contains(out, "PJRT API") {
+		t.Errorf("with a plugin it ends with %d and\n%s%s", status, out, errs)
+	}
+	plugins := t.TempDir()
+	if err := os.WriteFile(filepath.Join(plugins, pluginLink), []byte("\x7fELF"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	out, errs, status = result(t, start(t, []string{"PJRT_PLUGIN_LIBRARY_PATH=" + plugins, "PATH=" + t.TempDir()}, "setup", "-jupyter=false", "-dir", dir))
+	if status != 1 || !strings.Contains(out, "FAILED") || !strings.Contains(errs, "python3-venv") {
+		t.Errorf("without Python it ends with %d and\n%s%s", status, out, errs)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*-*")); len(left) > 0 {
+		t.Errorf("files are left over: %q", left)
+	}
+	t.Chdir(t.TempDir())
+	if _, errs, status = result(t, start(t, nil, "setup")); status != 1 || !strings.Contains(errs, "not inside a clone") {
+		t.Errorf("outside the repository it ends with %d and\n%s", status, errs)
+	}
+}
+
+// TestRemoveBroken removes what go-xla's installer would take for an installed plugin, and nothing else.
+func TestRemoveBroken(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("plugin files are checked on Linux only")
+	}
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	own := filepath.Join(home, ".local", "lib", "go-xla")
+	fill := func(dir string) {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, pluginName), []byte("\x7fELF"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(pluginName, filepath.Join(dir, pluginLink)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files := func(dir string) int {
+		list, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	elsewhere := t.TempDir()
+	fill(elsewhere)
+	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", elsewhere)
+	if err := removeBroken("cpu"); err != nil || files(elsewhere) != 2 {
+		t.Errorf("of the user's own 2 files %d are left, %v", files(elsewhere), err)
+	}
+	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", "")
+	fill(own)
+	if err := removeBroken("cpu"); err != nil || files(own) != 0 {
+		t.Errorf("of 2 broken files %d are left, %v", files(own), err)
+	}
+}
+
+// TestStamps checks that a program that was cut off, or is of another version, counts as missing.
+func TestStamps(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "gonb")
+	if stamped(file, "v1") || stamp(file, "v1") == nil {
+		t.Error("a missing file is stamped")
+	}
+	if err := os.WriteFile(file, []byte("program"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if stamped(file, "v1") {
+		t.Error("a file without a stamp is taken for whole")
+	}
+	if err := stamp(file, "v1"); err != nil || !stamped(file, "v1") || stamped(file, "v2") {
+		t.Errorf("after stamping v1 (%v): v1 %v, v2 %v", err, stamped(file, "v1"), stamped(file, "v2"))
+	}
+	if err := os.Truncate(file, 3); err != nil {
+		t.Fatal(err)
+	}
+	if stamped(file, "v1") {
+		t.Error("a file that was cut off is taken for whole")
+	}
+}
+
+// TestSpec checks the kernel's description: this module in the workspace, the programs on the path, and a plugin folder that does not depend on where the kernel starts.
+func TestSpec(t *testing.T) {
+	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", "plugins")
+	in, err := locate("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := in.spec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s kernelSpec
+	if err := json.Unmarshal(b, &s); err != nil {
+		t.Fatal(err)
+	}
+	wd, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := s.Env["PJRT_PLUGIN_LIBRARY_PATH"], filepath.Join(wd, "plugins"); got != want {
+		t.Errorf("the plugin folder is %q, want %q", got, want)
+	}
+	if got := s.Argv[len(s.Argv)-1]; got != "-go_work="+in.root {
+		t.Errorf("the workspace is given by %q, want the module %s", got, in.root)
+	}
+	if !strings.HasPrefix(s.Env["PATH"], in.bin()+":") || !strings.HasSuffix(s.Env["PATH"], "${PATH}") {
+		t.Errorf("the path is %q, want setup's programs, then Go's, then the user's", s.Env["PATH"])
 	}
 }
 
