@@ -25,7 +25,7 @@ static int heap_state(void) { return heap_kept; }
 */
 import "C"
 
-// HeapPolicy says how the process's heap treats freed memory. Importing this package tells glibc, before the program starts, to keep it for the next buffer, and to keep at most two heaps for all threads. By default glibc returns each large buffer to the kernel, which clears and maps the next one page by page, and the threads of XLA hold several times the memory they use. Settings that the user has made in GLIBC_TUNABLES or MALLOC_* stand.
+// HeapPolicy says how the process's heap treats freed memory. Importing this package tells glibc, before the program starts, to keep it for the next buffer, and to keep at most two heaps for all threads (with one, compilation waits for the heap; with many, each keeps what it once held). By default glibc returns each large buffer to the kernel, which clears and maps the next one page by page, and the threads of XLA hold several times the memory they use. Settings that the user has made in GLIBC_TUNABLES or MALLOC_* stand.
 func HeapPolicy() string {
 	switch C.heap_state() {
 	case 1:
