@@ -101,13 +101,6 @@ func (b *Builder) SetLayer(node, layer int) {
 	b.net.Nodes[node].Layer = layer
 }
 
-// Fail records an error found by the caller, unless there is one already.
-func (b *Builder) Fail(err error) {
-	if b.err == nil {
-		b.err = err
-	}
-}
-
 // Network finishes the network with the given output node, whose features are the classes, and validates it.
 func (b *Builder) Network(output int) (*Network, error) {
 	if b.err != nil {
