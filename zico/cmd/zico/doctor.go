@@ -90,6 +90,9 @@ func examine(ctx context.Context, device, dir string) []finding {
 		add("plugin", true, fmt.Sprintf("%s, PJRT API %s", info.Plugin, info.API), nil, "")
 		add("device", true, fmt.Sprintf("%s, %d devices, a kernel ran", info.Platform, info.Devices), nil, "")
 	}
+	if flags := os.Getenv("XLA_FLAGS"); flags != "" {
+		add("flags", false, "XLA_FLAGS="+flags, nil, "")
+	}
 	add("heap", false, backend.HeapPolicy(), nil, "")
 	if free, err := backend.FreeMemory(); err == nil {
 		add("memory", false, fmt.Sprintf("%.1f GiB free, %d processors", float64(free)/(1<<30), runtime.GOMAXPROCS(0)), nil, "")
