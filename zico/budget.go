@@ -4,8 +4,6 @@ import (
 	"context"
 	"runtime"
 	"sync"
-
-	"github.com/zeroshotnas/zeroshot/zico/tape"
 )
 
 // budget hands out a limited number of bytes.
@@ -52,36 +50,4 @@ func defaultInFlight(platform string) int {
 		return 2
 	}
 	return max(1, runtime.GOMAXPROCS(0)/4)
-}
-
-// onceMap makes each device copy once, also when several scores ask at the same time.
-type onceMap struct {
-	mu sync.Mutex
-	m  map[[2]int]*tape.Inputs
-}
-
-func (o *onceMap) get(key [2]int, make_ func() (*tape.Inputs, error)) (*tape.Inputs, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if in, ok := o.m[key]; ok {
-		return in, nil
-	}
-	in, err := make_()
-	if err != nil {
-		return nil, err
-	}
-	if o.m == nil {
-		o.m = map[[2]int]*tape.Inputs{}
-	}
-	o.m[key] = in
-	return in, nil
-}
-
-func (o *onceMap) close() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, in := range o.m {
-		in.Finalize()
-	}
-	o.m = nil
 }

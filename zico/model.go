@@ -165,9 +165,7 @@ func (m *wholeModel) open(be *backend.Backend, b *images.Batch) error {
 		}
 		grads := Gradient(ReduceAllSum(Mul(logits, StopGradient(out[1]))), values...)
 		for i := range grads {
-			flat := ConvertDType(Reshape(grads[i], -1), m.dtype)
-			n := flat.Shape().Size()
-			grads[i] = Pad(flat, ScalarZero(g, m.dtype), PadAxis{End: kernel.PaddedSize(n) - n})
+			grads[i] = kernel.PadGradient(ConvertDType(grads[i], m.dtype))
 		}
 		return append([]*Node{out[0]}, grads...)
 	})
@@ -185,15 +183,9 @@ func (m *wholeModel) open(be *backend.Backend, b *images.Batch) error {
 
 // run returns the loss of a batch and the flat gradients of the chosen variables.
 func (m *wholeModel) run(b *images.Batch) (loss float64, grads []*tensors.Tensor, err error) {
-	var x *tensors.Tensor
-	if m.dtype == dtypes.Float64 {
-		wide := make([]float64, len(b.Pixels))
-		for i, p := range b.Pixels {
-			wide[i] = float64(p)
-		}
-		x = tensors.FromFlatDataAndDimensions(wide, b.N, b.H, b.W, b.C)
-	} else {
-		x = tensors.FromFlatDataAndDimensions(b.Pixels, b.N, b.H, b.W, b.C)
+	x, err := floatTensor(m.dtype, b.Pixels, []int{b.N, b.H, b.W, b.C})
+	if err != nil {
+		return 0, nil, fmt.Errorf("zico: images: %w", err)
 	}
 	out, err := m.exec.Exec(x, tensors.FromFlatDataAndDimensions(b.Labels, b.N))
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 // ErrFinalized is returned by calls on a Cache after Finalize.
 var ErrFinalized = errors.New("kernel cache is finalized")
 
-// DefaultLimit is the number of executables a Cache keeps when New is given 0. An executable takes some 0.1 to 1 MB; all of NAS-Bench-201 needs about a hundred, an ImageNet-size search a few thousand.
+// DefaultLimit is the number of executables a Cache keeps when New is given 0. All of NAS-Bench-201 needs about a hundred, an ImageNet-size search a few thousand.
 const DefaultLimit = 4096
 
 // Cache compiles operations on first use and keeps the executables, the least recently used of which it frees when there are more than its limit. It is safe for concurrent use: an operation asked for twice at the same time is compiled once.

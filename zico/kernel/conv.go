@@ -95,7 +95,7 @@ var (
 
 // Graph implements Op.
 func (o Conv) Graph(platform string, g *Graph, in []*Node) []*Node {
-	y := convForward(chooseConv(platform, o.X, o.Window, forward), o.X, o.Window, in[0], in[1])
+	y := convForward(chooseConv(platform, o.Window), o.X, o.Window, in[0], in[1])
 	if o.Bias {
 		y = Add(y, Reshape(in[2], 1, 1, 1, o.Out))
 	}
@@ -104,12 +104,12 @@ func (o Conv) Graph(platform string, g *Graph, in []*Node) []*Node {
 
 // Graph implements Op.
 func (o ConvInputGrad) Graph(platform string, g *Graph, in []*Node) []*Node {
-	return []*Node{convInputGrad(chooseConv(platform, o.X, o.Window, inputGrad), o.X, o.Window, in[0], in[1])}
+	return []*Node{convInputGrad(chooseConv(platform, o.Window), o.X, o.Window, in[0], in[1])}
 }
 
 // Graph implements Op.
 func (o ConvWeightGrad) Graph(platform string, g *Graph, in []*Node) []*Node {
-	low := chooseConv(platform, o.X, o.Window, weightGrad)
+	low := chooseConv(platform, o.Window)
 	one := o.X
 	one.Batches = 1
 	grads := make([]*Node, o.X.Batches)
@@ -131,11 +131,8 @@ func batch(x *Node, batches, b int) *Node {
 func convForward(low lowering, x Act, v Window, input, weight *Node) *Node {
 	switch low {
 	case matmul:
-		if v.Stride > 1 {
-			input = Slice(input, AxisRange(), AxisRange().Stride(v.Stride), AxisRange().Stride(v.Stride), AxisRange())
-		}
 		out := v.OutAct(x)
-		y := dot(Reshape(input, -1, x.C), Reshape(weight, x.C, v.Out), 1, 0)
+		y := dot(Reshape(thin(input, v.Stride), -1, x.C), Reshape(weight, x.C, v.Out), 1, 0)
 		return Reshape(y, x.Batches*x.Images, out.H, out.W, v.Out)
 	default:
 		return ConvGeneral(input, weight, nhwc, []int{v.Stride, v.Stride}, pads(v.Pad, v.Pad, v.Pad, v.Pad), nil, nil, v.Groups, 1)
@@ -170,10 +167,7 @@ func convWeightGrad(low lowering, x Act, v Window, input, dy *Node) *Node {
 	out := v.OutAct(x)
 	switch low {
 	case matmul:
-		if v.Stride > 1 {
-			input = Slice(input, AxisRange(), AxisRange().Stride(v.Stride), AxisRange().Stride(v.Stride), AxisRange())
-		}
-		return dot(Reshape(input, -1, x.C), Reshape(dy, -1, v.Out), 0, 0)
+		return dot(Reshape(thin(input, v.Stride), -1, x.C), Reshape(dy, -1, v.Out), 0, 0)
 	default:
 		hi := func(in, out int) int { return v.Kernel - 1 - in - v.Pad + (out-1)*v.Stride + 1 }
 		return ConvGeneral(input, dy, weightGradAxes, []int{1, 1}, pads(v.Pad, hi(x.H, out.H), v.Pad, hi(x.W, out.W)), nil, dilation(v.Stride), 1, v.Groups)
@@ -185,7 +179,15 @@ func dot(a, b *Node, i, j int) *Node {
 	return DotGeneral(a, []int{i}, nil, b, []int{j}, nil)
 }
 
-// spread puts zeros between the pixels of dx so that it has the size of x: the gradient of taking every stride-th pixel.
+// thin takes every stride-th pixel of x.
+func thin(x *Node, stride int) *Node {
+	if stride == 1 {
+		return x
+	}
+	return Slice(x, AxisRange(), AxisRange().Stride(stride), AxisRange().Stride(stride), AxisRange())
+}
+
+// spread puts zeros between the pixels of dx so that it has the size of x: the gradient of thin.
 func spread(dx *Node, x Act, stride int) *Node {
 	zero := ScalarZero(dx.Graph(), dx.DType())
 	s := dx.Shape().Dimensions

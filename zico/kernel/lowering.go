@@ -8,17 +8,8 @@ const (
 	matmul                 // a product of matrices, for 1x1 windows
 )
 
-// pass is the direction that a lowering is chosen for.
-type pass uint8
-
-const (
-	forward pass = iota
-	inputGrad
-	weightGrad
-)
-
-// chooseConv is the table that chooses the lowering of a convolution by platform and shape. Each rule names the measurement behind it.
-func chooseConv(platform string, x Act, v Window, p pass) lowering {
+// chooseConv is the table that chooses the lowering of a convolution by platform and window. Each rule names the measurement behind it.
+func chooseConv(platform string, v Window) lowering {
 	if platform != "cpu" {
 		return native // cuDNN's convolutions are the right choice there
 	}

@@ -118,6 +118,13 @@ func sumTaps(acc, tap *Node) *Node {
 	return Add(acc, tap)
 }
 
+func maxTaps(acc, tap *Node) *Node {
+	if acc == nil {
+		return tap
+	}
+	return Max(acc, tap)
+}
+
 // weights are the factors [1,h',w',1] that turn window sums into means. The number of valid pixels of a window is a product of a row's and a column's, so it is made from two vectors.
 func (o AvgPooling) weights(g *Graph) *Node {
 	out := o.OutAct()
@@ -158,13 +165,7 @@ func (o AvgPoolingGrad) Graph(_ string, g *Graph, in []*Node) []*Node {
 
 // Graph implements Op.
 func (o MaxPooling) Graph(_ string, g *Graph, in []*Node) []*Node {
-	y := taps(padPicture(in[0], math.Inf(-1), o.Pad), o.OutAct(), o.Kernel, o.Stride, func(acc, tap *Node) *Node {
-		if acc == nil {
-			return tap
-		}
-		return Max(acc, tap)
-	})
-	return []*Node{y}
+	return []*Node{taps(padPicture(in[0], math.Inf(-1), o.Pad), o.OutAct(), o.Kernel, o.Stride, maxTaps)}
 }
 
 // Graph implements Op.
@@ -172,12 +173,7 @@ func (o MaxPoolingGrad) Graph(_ string, g *Graph, in []*Node) []*Node {
 	x, dy := in[0], in[1]
 	out := o.OutAct()
 	padded := padPicture(x, math.Inf(-1), o.Pad)
-	y := taps(padded, out, o.Kernel, o.Stride, func(acc, tap *Node) *Node {
-		if acc == nil {
-			return tap
-		}
-		return Max(acc, tap)
-	})
+	y := taps(padded, out, o.Kernel, o.Stride, maxTaps)
 	// Walk the taps in order; the first that equals the maximum takes the gradient of its window.
 	zero := ScalarZero(x.Graph(), x.DType())
 	left := dy

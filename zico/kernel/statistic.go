@@ -33,6 +33,13 @@ func PaddedSize(size int) int {
 	return p
 }
 
+// PadGradient flattens a gradient and pads it to its PaddedSize. It is a graph function and panics as those do.
+func PadGradient(grad *Node) *Node {
+	flat := Reshape(grad, -1)
+	n := flat.Shape().Size()
+	return Pad(flat, ScalarZero(flat.Graph(), flat.DType()), PadAxis{End: PaddedSize(n) - n})
+}
+
 // Statistic computes the statistic from gradients that were made in several calls: Batches vectors of Size weights, a PaddedSize.
 type Statistic struct {
 	DType         dtypes.DType
@@ -56,9 +63,7 @@ func (o Statistic) Graph(_ string, g *Graph, in []*Node) []*Node { return []*Nod
 func finishGrads(grads []*Node, raw bool) []*Node {
 	if raw {
 		for i := range grads {
-			flat := Reshape(grads[i], -1)
-			n := flat.Shape().Size()
-			grads[i] = Pad(flat, ScalarZero(flat.Graph(), flat.DType()), PadAxis{End: PaddedSize(n) - n})
+			grads[i] = PadGradient(grads[i])
 		}
 		return grads
 	}

@@ -166,12 +166,8 @@ func (p *planner) forward(i int) error {
 	}
 	if nd.Op.HasWeights() {
 		size := int64(p.dtype.Size())
-		dims, _ := p.net.WeightShape(i)
-		n := size
-		for _, d := range dims {
-			n *= int64(d)
-		}
-		p.weights[i] = p.tensor(weight, i, n)
+		dims, fanIn := p.net.WeightShape(i)
+		p.weights[i] = p.tensor(weight, i, size*int64(dims[0])*int64(fanIn))
 		in = append(in, p.weights[i])
 		if nd.Bias {
 			in = append(in, p.tensor(bias, i, size*int64(nd.Out)))

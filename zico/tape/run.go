@@ -177,11 +177,11 @@ func (r *runner) free() {
 // collect brings the results to the host.
 func (r *runner) collect(out *Outcome) error {
 	var err error
-	if out.Losses, err = r.floats(r.loss, r.batches, r.dtype); err != nil {
+	if out.Losses, err = Floats(r.bufs[r.loss], r.batches, r.dtype); err != nil {
 		return err
 	}
 	if r.logits != none {
-		all, err := r.floats(r.logits, r.batches*r.images*r.net.Classes, r.dtype)
+		all, err := Floats(r.bufs[r.logits], r.batches*r.images*r.net.Classes, r.dtype)
 		if err != nil {
 			return err
 		}
@@ -197,17 +197,12 @@ func (r *runner) collect(out *Outcome) error {
 				l.Gradients = append(l.Gradients, r.bufs[v])
 				r.bufs[v] = nil
 			}
-		} else if l.Statistic, err = r.floats(g.out[0], kernel.StatisticLen(r.batches), dtypes.Float64); err != nil {
+		} else if l.Statistic, err = Floats(r.bufs[g.out[0]], kernel.StatisticLen(r.batches), dtypes.Float64); err != nil {
 			return err
 		}
 		out.Layers = append(out.Layers, l)
 	}
 	return nil
-}
-
-// floats reads a value as float64.
-func (r *runner) floats(v value, n int, dtype dtypes.DType) ([]float64, error) {
-	return Floats(r.bufs[v], n, dtype)
 }
 
 // Floats copies n values of type Float32 or Float64 from the device.
