@@ -5,14 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/graph"
+
 	"github.com/zeroshotnas/zeroshot/zico/backend"
+	"github.com/zeroshotnas/zeroshot/zico/kernel/simd"
 )
 
 // ErrFinalized is returned by calls on a Cache after Finalize.
@@ -25,6 +29,9 @@ const DefaultLimit = 4096
 type Cache struct {
 	be    *backend.Backend
 	limit int
+	pool  *pool
+	// vector are the kernels of package simd for values of 4 and 8 bytes, nil where they are not used.
+	vector [2]*simd.Kernels
 
 	mu      sync.Mutex
 	entries map[Op]*entry
@@ -38,9 +45,12 @@ type Cache struct {
 type entry struct {
 	op    Op
 	elem  *list.Element
-	ready chan struct{} // closed when exec or err is set
-	exec  compute.Executable
+	ready chan struct{}      // closed when exec or err is set
+	exec  compute.Executable // nil where vector is set
 	err   error
+
+	vector  vectorOp
+	kernels *simd.Kernels
 
 	calls, nanos atomic.Int64
 	compile      time.Duration
@@ -55,7 +65,11 @@ func New(be *backend.Backend, limit int) *Cache {
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
-	return &Cache{be: be, limit: limit, entries: map[Op]*entry{}, recent: list.New()}
+	c := &Cache{be: be, limit: limit, entries: map[Op]*entry{}, recent: list.New(), pool: newPool(be)}
+	if be.Platform() == "cpu" && be.HasSharedBuffers() && os.Getenv("ZS_XLA") == "" {
+		c.vector = [2]*simd.Kernels{simd.Best(4), simd.Best(8)}
+	}
+	return c
 }
 
 // Backend is the backend the cache compiles for.
@@ -70,13 +84,56 @@ func (c *Cache) Call(op Op, in []compute.Buffer) (out []compute.Buffer, wait tim
 	}
 	defer c.release(e)
 	start := time.Now()
-	out, err = e.exec.Execute(in, nil, 0)
+	if e.vector != nil {
+		out, err = c.runVector(e, in)
+	} else {
+		out, err = e.exec.Execute(forXLA(in), nil, 0)
+	}
 	e.calls.Add(1)
 	e.nanos.Add(int64(time.Since(start)))
 	if err != nil {
 		return nil, wait, fmt.Errorf("kernel: running %s: %w", op.Name(), err)
 	}
 	return out, wait, nil
+}
+
+// useVector decides whether an operation runs on package simd.
+func (c *Cache) useVector(e *entry) bool {
+	if choose(c.be.Platform(), e.op) != vectors {
+		return false
+	}
+	e.kernels = c.vector[0]
+	if e.op.Inputs()[0].DType.Size() == 8 {
+		e.kernels = c.vector[1]
+	}
+	if e.kernels != nil {
+		e.vector = e.op.(vectorOp)
+	}
+	return e.kernels != nil
+}
+
+// runVector runs an operation on the host, in memory shared with XLA.
+func (c *Cache) runVector(e *entry, in []compute.Buffer) (out []compute.Buffer, err error) {
+	from := make([]unsafe.Pointer, len(in))
+	for i, b := range in {
+		if from[i], err = address(b); err != nil {
+			return nil, err
+		}
+	}
+	var to []unsafe.Pointer
+	for _, s := range e.vector.outputs() {
+		b, err := c.pool.get(s)
+		if err != nil {
+			for _, b := range out {
+				_ = b.Finalize()
+			}
+			return nil, err
+		}
+		out = append(out, b)
+		to = append(to, b.at)
+	}
+	e.vector.vector(e.kernels, from, to)
+	return out, nil
 }
 
 // Prepare compiles operations that are not there yet, in order, one on each processor, until ctx ends, and returns the first error. Errors are also kept for Call.
@@ -137,7 +194,9 @@ func (c *Cache) acquire(op Op) (*entry, time.Duration, error) {
 	default:
 		start := time.Now()
 		if !ok {
-			e.exec, e.err = compileOp(c.be, op)
+			if !c.useVector(e) {
+				e.exec, e.err = compileOp(c.be, op)
+			}
 			e.compile = time.Since(start)
 			c.compile.Add(int64(e.compile))
 			close(e.ready)
@@ -187,6 +246,7 @@ func (c *Cache) Finalize() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
+	c.pool.close()
 	for c.recent.Len() > 0 {
 		c.drop(c.recent.Back().Value.(*entry))
 	}
@@ -216,6 +276,8 @@ type Profile struct {
 	Total time.Duration // from the start of a call to its return
 	// Compile is the time that its compilation took.
 	Compile time.Duration
+	// FLOPs and Bytes are the work of a call; 0 where it is not known.
+	FLOPs, Bytes float64
 }
 
 // Profile returns what each operation held by the cache has cost, in no order.
@@ -226,7 +288,7 @@ func (c *Cache) Profile() []Profile {
 	for op, e := range c.entries {
 		select {
 		case <-e.ready:
-			ps = append(ps, Profile{op.Name(), e.calls.Load(), time.Duration(e.nanos.Load()), e.compile})
+			ps = append(ps, Profile{op.Name(), e.calls.Load(), time.Duration(e.nanos.Load()), e.compile, 0, 0})
 		default: // being compiled
 		}
 	}

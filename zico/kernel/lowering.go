@@ -1,14 +1,15 @@
 package kernel
 
-// A lowering is a way to write an operation for XLA. All lowerings of an operation compute the same numbers up to rounding; tests compare each with GoMLX's automatic gradients in float64.
+// A lowering is a way to compute an operation. All lowerings of an operation compute the same numbers up to rounding; tests compare each with GoMLX's automatic gradients in float64.
 type lowering uint8
 
 const (
-	native lowering = iota // XLA's convolution
-	matmul                 // a product of matrices, for 1x1 windows
+	native  lowering = iota // XLA's convolution
+	matmul                  // XLA's product of matrices, for 1x1 windows
+	vectors                 // package simd, in memory shared with XLA
 )
 
-// chooseConv is the table that chooses the lowering of a convolution by platform and window. Each rule names the measurement behind it.
+// chooseConv chooses between the lowerings of a convolution that XLA compiles. Each rule names the measurement behind it.
 func chooseConv(platform string, v Window) lowering {
 	if platform != "cpu" {
 		return native // cuDNN's convolutions are the right choice there
@@ -16,6 +17,46 @@ func chooseConv(platform string, v Window) lowering {
 	// The native weight gradient of a 1x1 window is 7 to 13 times slower than the matrix product (28x28, 64>384, batch 128: 1370 to 2170 ms against 180 ms).
 	if v.Kernel == 1 && v.Pad == 0 && v.Groups == 1 {
 		return matmul
+	}
+	return native
+}
+
+// choose is the table of lowerings: how an operation is computed on a platform.
+func choose(platform string, op Op) lowering {
+	grouped := func(x Act, v Window) bool { return v.Groups > 1 && (v.Groups != x.C || v.Out != x.C) }
+	if platform == "cpu" {
+		switch o := op.(type) {
+		case Conv:
+			if !grouped(o.X, o.Window) && !(o.Groups > 1 && o.Bias) {
+				return vectors
+			}
+		case ConvInputGrad:
+			if !grouped(o.X, o.Window) {
+				return vectors
+			}
+		case ConvWeightGrad:
+			if o.Raw && !grouped(o.X, o.Window) {
+				return vectors
+			}
+		case LinearWeightGrad:
+			if o.Raw {
+				return vectors
+			}
+		case Linear, LinearInputGrad, BatchNorm, BatchNormGrad, ReLU, AvgPooling, AvgPoolingGrad, MaxPooling, MaxPoolingGrad, GlobalPooling, GlobalPoolingGrad:
+			return vectors
+		case Sum:
+			if len(o.Inputs()) <= 32 {
+				return vectors
+			}
+		}
+	}
+	switch o := op.(type) {
+	case Conv:
+		return chooseConv(platform, o.Window)
+	case ConvInputGrad:
+		return chooseConv(platform, o.Window)
+	case ConvWeightGrad:
+		return chooseConv(platform, o.Window)
 	}
 	return native
 }

@@ -70,6 +70,11 @@ func finishGrads(grads []*Node, raw bool) []*Node {
 	return []*Node{statistic(grads)}
 }
 
+// gradShapes are the shapes of raw gradients of size weights, one a batch.
+func (a Act) gradShapes(size int) []shapes.Shape {
+	return repeat(shapes.Make(a.DType, PaddedSize(size)), a.Batches)
+}
+
 // statistic computes in float64 whatever the type of the gradients: the sums are dominated by weights whose gradients almost cancel, and a weight tensor is small beside the activations that made it.
 func statistic(grads []*Node) *Node {
 	g := make([]*Node, len(grads))

@@ -1,0 +1,106 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+)
+
+// TestFloat32 compares every operation in float32 with itself in float64, on the shapes of NAS-Bench-201 and of an ImageNet network: the relative error (of the Euclidean norm) of each result must be that of rounding.
+func TestFloat32(t *testing.T) {
+	c := New(be, 0)
+	defer c.Finalize()
+	act := func(n, h, ch int) Act { return Act{DType: dtypes.Float64, Batches: 1, Images: n, H: h, W: h, C: ch} }
+	var ops []Op
+	for _, x := range []Act{act(32, 32, 16), act(32, 16, 32), act(32, 8, 64), act(4, 28, 40), act(4, 14, 24)} {
+		conv := Window{Kernel: 3, Stride: 1, Pad: 1, Groups: 1, Out: x.C}
+		point := Window{Kernel: 1, Stride: 1, Groups: 1, Out: x.C}
+		half := Window{Kernel: 3, Stride: 2, Pad: 1, Groups: 1, Out: 2 * x.C}
+		depth := Window{Kernel: 5, Stride: 1, Pad: 2, Groups: x.C, Out: x.C}
+		for _, v := range []Window{conv, point, half, depth} {
+			ops = append(ops, Conv{X: x, Window: v}, ConvInputGrad{X: x, Window: v}, ConvWeightGrad{X: x, Window: v, Raw: true})
+		}
+		ops = append(ops, BatchNorm{x, 1e-5}, BatchNormGrad{x}, AvgPooling{X: x, Kernel: 3, Stride: 1, Pad: 1}, AvgPoolingGrad{AvgPooling{X: x, Kernel: 3, Stride: 1, Pad: 1}}, GlobalPooling{x}, GlobalPoolingGrad{x})
+	}
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, op := range ops {
+		// The values are those of float32, so that both types see the same.
+		narrow := narrowed(op)
+		var in64, in32 []any
+		for _, s := range op.Inputs() {
+			a, b := make([]float64, s.Size()), make([]float32, s.Size())
+			for i := range a {
+				b[i] = float32(rng.NormFloat64() + 0.5)
+				a[i] = float64(b[i])
+			}
+			in64, in32 = append(in64, a), append(in32, b)
+		}
+		want := runOp(t, c, op, in64...)
+		var bufs []compute.Buffer
+		for i, s := range narrow.Inputs() {
+			b, err := be.BufferFromFlatData(0, in32[i], s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bufs = append(bufs, b)
+		}
+		out, _, err := c.Call(narrow, bufs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, b := range out {
+			got := make([]float32, len(want[k]))
+			if err := b.ToFlatData(got); err != nil {
+				t.Fatal(err)
+			}
+			var diff, norm float64
+			for i, w := range want[k] {
+				diff += (float64(got[i]) - w) * (float64(got[i]) - w)
+				norm += w * w
+			}
+			if e := math.Sqrt(diff / norm); !(e < 1e-6) {
+				t.Errorf("%s: result %d is off by %.2g of its norm", narrow.Name(), k, e)
+			} else if testing.Verbose() {
+				fmt.Printf("%.1e %s\n", e, narrow.Name())
+			}
+		}
+	}
+}
+
+// narrowed is an operation on float64 with the type of its pictures set to float32.
+func narrowed(op Op) Op {
+	switch o := op.(type) {
+	case Conv:
+		o.X.DType = dtypes.Float32
+		return o
+	case ConvInputGrad:
+		o.X.DType = dtypes.Float32
+		return o
+	case ConvWeightGrad:
+		o.X.DType = dtypes.Float32
+		return o
+	case BatchNorm:
+		o.X.DType = dtypes.Float32
+		return o
+	case BatchNormGrad:
+		o.X.DType = dtypes.Float32
+		return o
+	case AvgPooling:
+		o.X.DType = dtypes.Float32
+		return o
+	case AvgPoolingGrad:
+		o.X.DType = dtypes.Float32
+		return o
+	case GlobalPooling:
+		o.X.DType = dtypes.Float32
+		return o
+	case GlobalPoolingGrad:
+		o.X.DType = dtypes.Float32
+		return o
+	}
+	panic(op.Name())
+}

@@ -1,0 +1,425 @@
+// Package simd computes the operations of convolutional networks with the vector instructions of a CPU, in memory shared with XLA.
+//
+// XLA's CPU compiler reaches a sixth to a half of what a processor can do in the convolutions of small networks, and spends tens of milliseconds compiling each. The kernels here are written in C with the vector extensions of GCC and Clang, once for all instruction sets and both types of values; docs/performance.md has the measurements. They are compiled with the program: there is nothing to compile at run time.
+//
+// Pictures are dense [images, height, width, channels]. Every function checks nothing: package kernel knows the shapes. Results depend on the arguments and the instruction set alone, not on the number of threads: work is cut into the same tasks whatever the machine, and sums over tasks are added in their order.
+package simd
+
+/*
+#include <stdlib.h>
+#include <string.h>
+#include "simd.h"
+
+static idx zs_pack_size(const zs_kernels *k, idx taps, idx in, idx out) { return k->pack_size(taps, in, out); }
+static idx zs_pack_blocks(const zs_kernels *k, idx out) { return k->pack_blocks(out); }
+static void zs_pack(const zs_kernels *k, const void *w, void *packed, idx size, idx in, idx out, int turn, idx kh0, idx kw0, idx step, idx from, idx to) {
+	k->pack(w, packed, size, in, out, turn, kh0, kw0, step, from, to);
+}
+static void zs_conv_run(const zs_kernels *k, zs_conv s, const void *x, const void *packed, const void *bias, void *y, idx from, idx to) {
+	k->conv(&s, x, packed, bias, y, from, to);
+}
+static idx zs_grad_size(const zs_kernels *k, zs_conv s) { return k->grad_size(&s); }
+static void zs_conv_weight_grad(const zs_kernels *k, zs_conv s, const void *x, const void *dy, void *partial, idx from, idx to) {
+	k->conv_weight_grad(&s, x, dy, partial, from, to);
+}
+static void zs_grad_sum(const zs_kernels *k, zs_conv s, const void *partials, idx n, void *dw, idx from, idx to) {
+	k->grad_sum(&s, partials, n, dw, from, to);
+}
+static void zs_depthwise(const zs_kernels *k, zs_conv s, const void *x, const void *w, void *y, idx from, idx to) {
+	k->depthwise(&s, x, w, y, from, to);
+}
+static void zs_depthwise_weight_grad(const zs_kernels *k, zs_conv s, const void *x, const void *dy, double *partial, idx from, idx to) {
+	k->depthwise_weight_grad(&s, x, dy, partial, from, to);
+}
+static void zs_moments(const zs_kernels *k, const void *x, idx pixels, idx c, double *mean, double *m2, idx from, idx to) {
+	k->moments(x, pixels, c, mean, m2, from, to);
+}
+static void zs_normalize(const zs_kernels *k, const void *x, idx pixels, idx c, const double *mean, const double *inv, void *y, idx from, idx to) {
+	k->normalize(x, pixels, c, mean, inv, y, from, to);
+}
+static void zs_products(const zs_kernels *k, const void *dy, const void *y, idx pixels, idx c, double *sum, double *product, idx from, idx to) {
+	k->products(dy, y, pixels, c, sum, product, from, to);
+}
+static void zs_normalize_grad(const zs_kernels *k, const void *dy, const void *y, idx pixels, idx c, const double *m1, const double *m2, const double *inv, void *dx, idx from, idx to) {
+	k->normalize_grad(dy, y, pixels, c, m1, m2, inv, dx, from, to);
+}
+static void zs_relu(const zs_kernels *k, const void *x, void *y, idx from, idx to) { k->relu(x, y, from, to); }
+static void zs_sum_run(const zs_kernels *k, zs_sum s, void *y, idx from, idx to) { k->sum(&s, y, from, to); }
+static void zs_pool_run(const zs_kernels *k, int what, zs_pool s, const void *x, const void *dy, void *y, idx from, idx to) {
+	switch (what) {
+	case 0: k->avgpool(&s, x, y, from, to); break;
+	case 1: k->avgpool_grad(&s, dy, y, from, to); break;
+	case 2: k->maxpool(&s, x, y, from, to); break;
+	case 3: k->maxpool_grad(&s, x, dy, y, from, to); break;
+	case 4: k->globalpool(&s, x, y, from, to); break;
+	case 5: k->globalpool_grad(&s, dy, y, from, to); break;
+	}
+}
+*/
+import "C"
+
+import (
+	"math"
+	"unsafe"
+)
+
+// Kernels are the kernels of one instruction set for one type of values.
+type Kernels struct {
+	c     *C.zs_kernels
+	isa   string
+	bytes int
+}
+
+// ISAs are the instruction sets that there are kernels for, the best first. Whether a machine has one, Find tells.
+var ISAs = []string{"avx512", "avx2", "baseline"}
+
+// Best returns the best kernels that this machine can run for values of 4 bytes (float32) or 8 (float64).
+func Best(bytes int) *Kernels {
+	for _, isa := range ISAs {
+		if k := Find(isa, bytes); k != nil {
+			return k
+		}
+	}
+	return nil
+}
+
+// Find returns the kernels of one of ISAs for values of 4 or 8 bytes, nil if this machine cannot run them.
+func Find(isa string, bytes int) *Kernels {
+	name := C.CString(isa)
+	defer C.free(unsafe.Pointer(name))
+	k := C.zs_find(name, C.int(bytes))
+	if k == nil {
+		return nil
+	}
+	return &Kernels{k, isa, bytes}
+}
+
+// ISA is the instruction set, one of ISAs.
+func (k *Kernels) ISA() string { return k.isa }
+
+// Window is a convolution of Images pictures [H, W, C] with square windows to pictures [OH, OW, Out].
+type Window struct {
+	Images, H, W, C     int
+	Kernel, Stride, Pad int
+	Out                 int
+}
+
+func (v Window) outSize(n int) int { return (n+2*v.Pad-v.Kernel)/v.Stride + 1 }
+
+func (v Window) shape() C.zs_conv {
+	oh, ow := C.idx(v.outSize(v.H)), C.idx(v.outSize(v.W))
+	k, pad := C.idx(v.Kernel), C.idx(v.Pad)
+	return C.zs_conv{
+		images: C.idx(v.Images), h: C.idx(v.H), w: C.idx(v.W), c: C.idx(v.C),
+		kh: k, kw: k, stride: C.idx(v.Stride), top: pad, left: pad,
+		oh: oh, ow: ow, o: C.idx(v.Out), yh: oh, yw: ow, ystride: 1,
+	}
+}
+
+func flat(s *C.zs_conv) bool {
+	return s.kh == 1 && s.kw == 1 && s.stride == 1 && s.top == 0 && s.left == 0 && s.ystride == 1 && s.oh == s.h && s.ow == s.w
+}
+
+// Sizes of the pieces of work, in bytes: a part of the second and of the first cache of common processors.
+const (
+	part  = 192 << 10
+	small = 40 << 10
+)
+
+// tasks cuts a convolution into tasks, sets the rows of one and returns their number.
+func (k *Kernels) tasks(s *C.zs_conv) int {
+	if flat(s) {
+		pixels := int(s.images * s.h * s.w)
+		rows := min(max(part/(k.bytes*int(s.c+s.o)), 64), max(pixels/16, 16))
+		rows = (rows + 15) / 16 * 16
+		s.rows = C.idx(rows)
+		return (pixels + rows - 1) / rows
+	}
+	row := k.bytes * int(((s.ow-1)*s.stride+s.kw)*s.c*s.stride)
+	rows := min(max(part/row, 1), int(s.oh))
+	parts := (int(s.oh) + rows - 1) / rows
+	rows = (int(s.oh) + parts - 1) / parts
+	s.rows = C.idx(rows)
+	return int(s.images) * ((int(s.oh) + rows - 1) / rows)
+}
+
+func (k *Kernels) alloc(values int) unsafe.Pointer {
+	return C.malloc(C.size_t(max(values, 1) * k.bytes))
+}
+
+// packed packs weights for the tiles of a convolution from in to out channels.
+func (k *Kernels) packed(w unsafe.Pointer, s *C.zs_conv, kernel int, turn bool, kh0, kw0, step int) unsafe.Pointer {
+	p := k.alloc(int(C.zs_pack_size(k.c, s.kh*s.kw, s.c, s.o)))
+	t := C.int(0)
+	if turn {
+		t = 1
+	}
+	parallel(int(C.zs_pack_blocks(k.c, s.o)), 1, func(from, to int) {
+		C.zs_pack(k.c, w, p, C.idx(kernel), s.c, s.o, t, C.idx(kh0), C.idx(kw0), C.idx(step), C.idx(from), C.idx(to))
+	})
+	return p
+}
+
+// Conv is the convolution of x with weights w [k, k, c, out], plus bias [out] unless it is nil.
+func (k *Kernels) Conv(v Window, x, w, bias, y unsafe.Pointer) {
+	s := v.shape()
+	n := k.tasks(&s)
+	p := k.packed(w, &s, v.Kernel, false, 0, 0, 1)
+	defer C.free(p)
+	parallel(n, 1, func(from, to int) {
+		C.zs_conv_run(k.c, s, x, p, bias, y, C.idx(from), C.idx(to))
+	})
+}
+
+// ConvInputGrad is its gradient by the input: dx from dy and w.
+func (k *Kernels) ConvInputGrad(v Window, dy, w, dx unsafe.Pointer) {
+	k.phases(v, dx, func(s C.zs_conv, kh0, kw0 int) {
+		s.c, s.o = C.idx(v.Out), C.idx(v.C)
+		n := k.tasks(&s)
+		p := k.packed(w, &s, v.Kernel, true, kh0, kw0, v.Stride)
+		defer C.free(p)
+		parallel(n, 1, func(from, to int) {
+			C.zs_conv_run(k.c, s, dy, p, nil, dx, C.idx(from), C.idx(to))
+		})
+	})
+}
+
+// phases cuts the gradient by the input of a convolution of any stride into convolutions of the output's gradient with stride 1. The input pixels whose row and column leave the same rests, by the stride, are reached by the same taps: those that begin at kh0 and kw0, every stride-th.
+func (k *Kernels) phases(v Window, dx unsafe.Pointer, f func(s C.zs_conv, kh0, kw0 int)) {
+	oh, ow := v.outSize(v.H), v.outSize(v.W)
+	if v.Kernel < v.Stride {
+		C.memset(dx, 0, C.size_t(v.Images*v.H*v.W*v.C*k.bytes)) // some pixels are in no window
+	}
+	// Input pixel i = stride*q + first is read by output pixel q + ahead - t as tap kh0 + stride*t.
+	axis := func(kh0, n int) (first, ahead, count, taps int) {
+		taps = (v.Kernel - kh0 + v.Stride - 1) / v.Stride
+		first = ((kh0-v.Pad)%v.Stride + v.Stride) % v.Stride
+		ahead = (first + v.Pad - kh0) / v.Stride
+		if n > first {
+			count = (n - first + v.Stride - 1) / v.Stride
+		}
+		return first, ahead, count, taps
+	}
+	for kh0 := range min(v.Stride, v.Kernel) {
+		for kw0 := range min(v.Stride, v.Kernel) {
+			row, down, rows, kh := axis(kh0, v.H)
+			col, right, cols, kw := axis(kw0, v.W)
+			if rows == 0 || cols == 0 {
+				continue
+			}
+			s := C.zs_conv{
+				images: C.idx(v.Images), h: C.idx(oh), w: C.idx(ow), kh: C.idx(kh), kw: C.idx(kw), stride: 1,
+				top: C.idx(kh - 1 - down), left: C.idx(kw - 1 - right), oh: C.idx(rows), ow: C.idx(cols),
+				yh: C.idx(v.H), yw: C.idx(v.W), ystride: C.idx(v.Stride), yrow: C.idx(row), ycol: C.idx(col),
+			}
+			f(s, kh0, kw0)
+		}
+	}
+}
+
+// ConvWeightGrad is its gradient by the weights: dw [k, k, c, out] from x and dy.
+func (k *Kernels) ConvWeightGrad(v Window, x, dy, dw unsafe.Pointer) {
+	s := v.shape()
+	size := int(C.zs_grad_size(k.c, s))
+	if flat(&s) {
+		s.rows = C.idx(max(small/(k.bytes*(v.C+v.Out)), 64))
+	} else {
+		row := k.bytes * int(((s.ow-1)*s.stride+s.kw)*s.c*s.stride+s.ow*s.o)
+		s.rows = C.idx(max(min(small/row, int(s.oh)), 1))
+	}
+	// Each chunk of images has a partial gradient; together they take at most 16 MiB, unless one alone takes more than half of that.
+	chunks := min(v.Images, 16, max((16<<20)/(size*k.bytes), 2))
+	p := k.alloc(size * chunks)
+	defer C.free(p)
+	parallel(chunks, 1, func(from, to int) {
+		for i := from; i < to; i++ {
+			C.zs_conv_weight_grad(k.c, s, x, dy, unsafe.Add(p, i*size*k.bytes), C.idx(i*v.Images/chunks), C.idx((i+1)*v.Images/chunks))
+		}
+	})
+	parallel(v.Kernel*v.Kernel*v.C, max(1, 4096/v.Out), func(from, to int) {
+		C.zs_grad_sum(k.c, s, p, C.idx(chunks), dw, C.idx(from), C.idx(to))
+	})
+}
+
+// Depthwise is the depthwise convolution (Out = C) of x with weights w [k, k, c].
+func (k *Kernels) Depthwise(v Window, x, w, y unsafe.Pointer) {
+	s := v.shape()
+	n := k.tasks(&s)
+	parallel(n, 1, func(from, to int) {
+		C.zs_depthwise(k.c, s, x, w, y, C.idx(from), C.idx(to))
+	})
+}
+
+// DepthwiseInputGrad is its gradient by the input.
+func (k *Kernels) DepthwiseInputGrad(v Window, dy, w, dx unsafe.Pointer) {
+	k.phases(v, dx, func(s C.zs_conv, kh0, kw0 int) {
+		s.c, s.o = C.idx(v.C), C.idx(v.C)
+		n := k.tasks(&s)
+		p := k.alloc(int(s.kh*s.kw) * v.C)
+		defer C.free(p)
+		for i := range int(s.kh) {
+			for j := range int(s.kw) {
+				tap := (kh0+(int(s.kh)-1-i)*v.Stride)*v.Kernel + kw0 + (int(s.kw)-1-j)*v.Stride
+				C.memcpy(unsafe.Add(p, (i*int(s.kw)+j)*v.C*k.bytes), unsafe.Add(w, tap*v.C*k.bytes), C.size_t(v.C*k.bytes))
+			}
+		}
+		parallel(n, 1, func(from, to int) {
+			C.zs_depthwise(k.c, s, dy, p, dx, C.idx(from), C.idx(to))
+		})
+	})
+}
+
+// DepthwiseWeightGrad is its gradient by the weights: dw [k, k, c].
+func (k *Kernels) DepthwiseWeightGrad(v Window, x, dy, dw unsafe.Pointer) {
+	s := v.shape()
+	row := k.bytes * int(((s.ow-1)*s.stride+s.kw)*s.c*s.stride)
+	s.rows = C.idx(max(min(part/row, int(s.oh)), 1))
+	size := v.Kernel * v.Kernel * v.C
+	p := C.malloc(C.size_t(8 * size * v.Images))
+	defer C.free(p)
+	parallel(v.Images, 1, func(from, to int) {
+		C.zs_depthwise_weight_grad(k.c, s, x, dy, (*C.double)(p), C.idx(from), C.idx(to))
+	})
+	total := addUp(unsafe.Slice((*float64)(p), size*v.Images), size)
+	if k.bytes == 8 {
+		copy(unsafe.Slice((*float64)(dw), size), total)
+		return
+	}
+	for i, x := range total {
+		unsafe.Slice((*float32)(dw), size)[i] = float32(x)
+	}
+}
+
+// addUp adds the rows of a matrix with n columns, in order, into the first.
+func addUp(rows []float64, n int) []float64 {
+	total := rows[:n]
+	for rows = rows[n:]; len(rows) > 0; rows = rows[n:] {
+		for i, x := range rows[:n] {
+			total[i] += x
+		}
+	}
+	return total
+}
+
+// BatchNorm normalises each channel of images [images, pixels, c] to mean 0 and variance 1, eps added to the variance, and writes the inverse standard deviations to inv [c].
+func (k *Kernels) BatchNorm(images, pixels, c int, eps float64, x, y, inv unsafe.Pointer) {
+	p := C.malloc(C.size_t(16 * images * c))
+	defer C.free(p)
+	mean, m2 := unsafe.Slice((*float64)(p), images*c), unsafe.Slice((*float64)(unsafe.Add(p, 8*images*c)), images*c)
+	parallel(images, grain(pixels*c), func(from, to int) {
+		C.zs_moments(k.c, x, C.idx(pixels), C.idx(c), (*C.double)(&mean[0]), (*C.double)(&m2[0]), C.idx(from), C.idx(to))
+	})
+	// All images have the same number of pixels: the mean is that of the means, and the squared distances from it are those within the images and those between.
+	n := float64(images)
+	within := addUp(m2, c)
+	for ch := range c {
+		var sum, between float64
+		for i := ch; i < len(mean); i += c {
+			sum += mean[i]
+		}
+		for i := ch; i < len(mean); i += c {
+			d := mean[i] - sum/n
+			between += d * d
+		}
+		mean[ch] = sum / n
+		within[ch] = 1 / math.Sqrt((within[ch]+between*float64(pixels))/(n*float64(pixels))+eps)
+	}
+	parallel(images, grain(pixels*c), func(from, to int) {
+		C.zs_normalize(k.c, x, C.idx(pixels), C.idx(c), (*C.double)(&mean[0]), (*C.double)(&within[0]), y, C.idx(from), C.idx(to))
+	})
+	if k.bytes == 8 {
+		copy(unsafe.Slice((*float64)(inv), c), within)
+		return
+	}
+	for i, x := range within {
+		unsafe.Slice((*float32)(inv), c)[i] = float32(x)
+	}
+}
+
+// BatchNormGrad is its gradient: dx from dy, the output y and inv [c].
+func (k *Kernels) BatchNormGrad(images, pixels, c int, dy, y, inv, dx unsafe.Pointer) {
+	p := C.malloc(C.size_t(16*images*c + 8*c))
+	defer C.free(p)
+	all := unsafe.Slice((*float64)(p), 2*images*c+c)
+	sum, product, scale := all[:images*c], all[images*c:2*images*c], all[2*images*c:]
+	parallel(images, grain(pixels*c), func(from, to int) {
+		C.zs_products(k.c, dy, y, C.idx(pixels), C.idx(c), (*C.double)(&sum[0]), (*C.double)(&product[0]), C.idx(from), C.idx(to))
+	})
+	m1, m2 := addUp(sum, c), addUp(product, c)
+	for i := range c {
+		m1[i] /= float64(images * pixels)
+		m2[i] /= float64(images * pixels)
+		if k.bytes == 8 {
+			scale[i] = unsafe.Slice((*float64)(inv), c)[i]
+		} else {
+			scale[i] = float64(unsafe.Slice((*float32)(inv), c)[i])
+		}
+	}
+	parallel(images, grain(pixels*c), func(from, to int) {
+		C.zs_normalize_grad(k.c, dy, y, C.idx(pixels), C.idx(c), (*C.double)(&m1[0]), (*C.double)(&m2[0]), (*C.double)(&scale[0]), dx, C.idx(from), C.idx(to))
+	})
+}
+
+// ReLU is max(x, 0) of n values.
+func (k *Kernels) ReLU(n int, x, y unsafe.Pointer) {
+	parallel(n, 1<<14, func(from, to int) { C.zs_relu(k.c, x, y, C.idx(from), C.idx(to)) })
+}
+
+// MaxTerms is the greatest number of arguments of Sum.
+const MaxTerms = 32
+
+// Sum adds terms arguments of n values and, for each of up to three masks, the sum of masked[i] arguments where the mask is positive. The arguments are the terms and then each mask followed by its arguments, MaxTerms in all at most.
+func (k *Kernels) Sum(n, terms int, masked [3]int, in []unsafe.Pointer, y unsafe.Pointer) {
+	s := C.zs_sum{terms: C.idx(terms)}
+	for _, m := range masked {
+		if m > 0 {
+			s.masked[s.masks] = C.idx(m)
+			s.masks++
+		}
+	}
+	for i, p := range in {
+		s.in[i] = p
+	}
+	parallel(n, 1<<14, func(from, to int) { C.zs_sum_run(k.c, s, y, C.idx(from), C.idx(to)) })
+}
+
+// Pool is a pooling of Images pictures [H, W, C] over square windows. With CountPad the mean is over the whole window, else over its part in the picture.
+type Pool struct {
+	Images, H, W, C     int
+	Kernel, Stride, Pad int
+	CountPad            bool
+}
+
+func (k *Kernels) pool(what int, v Pool, x, dy, y unsafe.Pointer) {
+	s := C.zs_pool{images: C.idx(v.Images), h: C.idx(v.H), w: C.idx(v.W), c: C.idx(v.C), k: C.idx(v.Kernel), stride: C.idx(v.Stride), pad: C.idx(v.Pad)}
+	if v.Stride > 0 {
+		s.oh, s.ow = C.idx((v.H+2*v.Pad-v.Kernel)/v.Stride+1), C.idx((v.W+2*v.Pad-v.Kernel)/v.Stride+1)
+	}
+	if v.CountPad {
+		s.countpad = 1
+	}
+	parallel(v.Images, grain(v.H*v.W*v.C), func(from, to int) {
+		C.zs_pool_run(k.c, C.int(what), s, x, dy, y, C.idx(from), C.idx(to))
+	})
+}
+
+// AvgPool is the mean over each window.
+func (k *Kernels) AvgPool(v Pool, x, y unsafe.Pointer) { k.pool(0, v, x, nil, y) }
+
+// AvgPoolGrad is its gradient.
+func (k *Kernels) AvgPoolGrad(v Pool, dy, dx unsafe.Pointer) { k.pool(1, v, nil, dy, dx) }
+
+// MaxPool is the maximum over each window.
+func (k *Kernels) MaxPool(v Pool, x, y unsafe.Pointer) { k.pool(2, v, x, nil, y) }
+
+// MaxPoolGrad is its gradient, which goes to the first maximum of each window, row by row.
+func (k *Kernels) MaxPoolGrad(v Pool, x, dy, dx unsafe.Pointer) { k.pool(3, v, x, dy, dx) }
+
+// GlobalPool is the mean over each picture: [images, h, w, c] to [images, c].
+func (k *Kernels) GlobalPool(v Pool, x, y unsafe.Pointer) { k.pool(4, v, x, nil, y) }
+
+// GlobalPoolGrad is its gradient.
+func (k *Kernels) GlobalPoolGrad(v Pool, dy, dx unsafe.Pointer) { k.pool(5, v, nil, dy, dx) }
+
+// grain is how many images of so many values are worth a thread.
+func grain(values int) int { return max(1, (1<<14)/max(values, 1)) }

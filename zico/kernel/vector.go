@@ -1,0 +1,188 @@
+package kernel
+
+import (
+	"unsafe"
+
+	"github.com/gomlx/compute/shapes"
+
+	"github.com/zeroshotnas/zeroshot/zico/kernel/simd"
+)
+
+// vectorOp is an operation that package simd can compute on a CPU. Which of them do so, chooseVector says.
+type vectorOp interface {
+	Op
+	// outputs are the shapes of the results.
+	outputs() []shapes.Shape
+	// vector computes them. The pointers are to dense arrays of the input and output shapes.
+	vector(k *simd.Kernels, in, out []unsafe.Pointer)
+}
+
+func (a Act) window(v Window) simd.Window {
+	return simd.Window{Images: a.Batches * a.Images, H: a.H, W: a.W, C: a.C, Kernel: v.Kernel, Stride: v.Stride, Pad: v.Pad, Out: v.Out}
+}
+
+func one(s shapes.Shape) []shapes.Shape { return []shapes.Shape{s} }
+
+func (o Conv) outputs() []shapes.Shape { return one(o.OutAct(o.X).Shape()) }
+
+func (o Conv) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	if o.Groups > 1 {
+		k.Depthwise(o.X.window(o.Window), in[0], in[1], out[0])
+		return
+	}
+	var bias unsafe.Pointer
+	if o.Bias {
+		bias = in[2]
+	}
+	k.Conv(o.X.window(o.Window), in[0], in[1], bias, out[0])
+}
+
+func (o ConvInputGrad) outputs() []shapes.Shape { return one(o.X.Shape()) }
+
+func (o ConvInputGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	if o.Groups > 1 {
+		k.DepthwiseInputGrad(o.X.window(o.Window), in[0], in[1], out[0])
+		return
+	}
+	k.ConvInputGrad(o.X.window(o.Window), in[0], in[1], out[0])
+}
+
+func (o ConvWeightGrad) outputs() []shapes.Shape { return o.X.gradShapes(o.WeightShape(o.X).Size()) }
+
+func (o ConvWeightGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	size := o.WeightShape(o.X).Size()
+	a := o.X
+	a.Batches = 1
+	w := a.window(o.Window)
+	for b := range out {
+		x := unsafe.Add(in[0], int64(b)*a.Bytes())
+		dy := unsafe.Add(in[1], int64(b)*o.OutAct(a).Bytes())
+		if o.Groups > 1 {
+			k.DepthwiseWeightGrad(w, x, dy, out[b])
+		} else {
+			k.ConvWeightGrad(w, x, dy, out[b])
+		}
+		clearPadding(out[b], size, a.DType.Size())
+	}
+}
+
+func (a Act) linear(out int) simd.Window {
+	return simd.Window{Images: a.Batches * a.Images, H: 1, W: 1, C: a.C, Kernel: 1, Stride: 1, Out: out}
+}
+
+func (o Linear) outputs() []shapes.Shape { return one(o.OutAct().Shape()) }
+
+func (o Linear) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	var bias unsafe.Pointer
+	if o.Bias {
+		bias = in[2]
+	}
+	k.Conv(o.X.linear(o.Out), in[0], in[1], bias, out[0])
+}
+
+func (o LinearInputGrad) outputs() []shapes.Shape { return one(o.X.Shape()) }
+
+func (o LinearInputGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	k.ConvInputGrad(o.X.linear(o.Out), in[0], in[1], out[0])
+}
+
+func (o LinearWeightGrad) outputs() []shapes.Shape { return o.X.gradShapes(o.X.C * o.Out) }
+
+func (o LinearWeightGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	a := o.X
+	a.Batches = 1
+	for b := range out {
+		x := unsafe.Add(in[0], int64(b)*a.Bytes())
+		dy := unsafe.Add(in[1], int64(b)*a.with(1, 1, o.Out).Bytes())
+		k.ConvWeightGrad(a.linear(o.Out), x, dy, out[b])
+		clearPadding(out[b], a.C*o.Out, a.DType.Size())
+	}
+}
+
+func (o BatchNorm) outputs() []shapes.Shape {
+	return []shapes.Shape{o.X.Shape(), o.X.statsShape()}
+}
+
+func (o BatchNorm) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	o.X.eachBatch(func(bytes, stats int) {
+		k.BatchNorm(o.X.Images, o.X.H*o.X.W, o.X.C, o.Eps, unsafe.Add(in[0], bytes), unsafe.Add(out[0], bytes), unsafe.Add(out[1], stats))
+	})
+}
+
+func (o BatchNormGrad) outputs() []shapes.Shape { return one(o.X.Shape()) }
+
+func (o BatchNormGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	o.X.eachBatch(func(bytes, stats int) {
+		k.BatchNormGrad(o.X.Images, o.X.H*o.X.W, o.X.C, unsafe.Add(in[0], bytes), unsafe.Add(in[1], bytes), unsafe.Add(in[2], stats), unsafe.Add(out[0], bytes))
+	})
+}
+
+// eachBatch calls f with the offsets in bytes of each batch's pictures and of its values a channel.
+func (a Act) eachBatch(f func(bytes, stats int)) {
+	single := a
+	single.Batches = 1
+	for b := range a.Batches {
+		f(b*int(single.Bytes()), b*a.C*a.DType.Size())
+	}
+}
+
+func (o ReLU) outputs() []shapes.Shape { return one(o.X.Shape()) }
+
+func (o ReLU) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	k.ReLU(o.X.Shape().Size(), in[0], out[0])
+}
+
+func (o Sum) outputs() []shapes.Shape { return one(o.X.Shape()) }
+
+func (o Sum) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	k.Sum(o.X.Shape().Size(), o.Terms, o.Masked, in, out[0])
+}
+
+func (a Act) pool(k, s, p int, countPad bool) simd.Pool {
+	return simd.Pool{Images: a.Batches * a.Images, H: a.H, W: a.W, C: a.C, Kernel: k, Stride: s, Pad: p, CountPad: countPad}
+}
+
+func (o AvgPooling) window() simd.Pool { return o.X.pool(o.Kernel, o.Stride, o.Pad, o.CountPad) }
+
+func (o AvgPooling) outputs() []shapes.Shape { return one(o.OutAct().Shape()) }
+
+func (o AvgPooling) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	k.AvgPool(o.window(), in[0], out[0])
+}
+
+func (o AvgPoolingGrad) outputs() []shapes.Shape { return one(o.X.Shape()) }
+
+func (o AvgPoolingGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	k.AvgPoolGrad(o.window(), in[0], out[0])
+}
+
+func (o MaxPooling) window() simd.Pool { return o.X.pool(o.Kernel, o.Stride, o.Pad, false) }
+
+func (o MaxPooling) outputs() []shapes.Shape { return one(o.OutAct().Shape()) }
+
+func (o MaxPooling) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	k.MaxPool(o.window(), in[0], out[0])
+}
+
+func (o MaxPoolingGrad) outputs() []shapes.Shape { return one(o.X.Shape()) }
+
+func (o MaxPoolingGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	k.MaxPoolGrad(o.window(), in[0], in[1], out[0])
+}
+
+func (o GlobalPooling) outputs() []shapes.Shape { return one(o.X.with(1, 1, o.X.C).Shape()) }
+
+func (o GlobalPooling) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	k.GlobalPool(o.X.pool(0, 0, 0, false), in[0], out[0])
+}
+
+func (o GlobalPoolingGrad) outputs() []shapes.Shape { return one(o.X.Shape()) }
+
+func (o GlobalPoolingGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	k.GlobalPoolGrad(o.X.pool(0, 0, 0, false), in[0], out[0])
+}
+
+// clearPadding fills a raw gradient of size values up with zeros to its PaddedSize.
+func clearPadding(p unsafe.Pointer, size, bytes int) {
+	clear(unsafe.Slice((*byte)(unsafe.Add(p, size*bytes)), (PaddedSize(size)-size)*bytes))
+}
