@@ -1,4 +1,10 @@
 // Package natstss is the topology search space of NATS-Bench (Dong et al., TPAMI 2021), which is NAS-Bench-201's (Dong and Yang, ICLR 2020): cells of four nodes and six edges, each edge one of five operations, 15,625 cells in all.
+//
+// Papers report on three populations of these cells, over which rank correlations differ:
+//
+//   - all 15,625 (Space.All), as the benchmark's tables list them;
+//   - the 9,445 without useless edges, which are their own form under Live: what studies on NASLib's zero-cost tables keep (Kadlecová et al., ICML 2024, leave out cells with unreachable operations);
+//   - the 6,466 that the benchmark counts as unique (Dong et al., TPAMI 2021, Table 1), the number of different values of Unique.
 package natstss
 
 import (

@@ -65,6 +65,9 @@ func (n *Network) infer(i int) error {
 	}
 	switch nd.Op {
 	case Conv:
+		if nd.Dilation < 0 {
+			return fail("dilation %d; it must be at least 1, or 0 for 1", nd.Dilation)
+		}
 		if nd.Out < 1 || nd.Groups < 1 || in.C%nd.Groups != 0 || nd.Out%nd.Groups != 0 {
 			return fail("%d input and %d output channels do not divide into %d groups", in.C, nd.Out, nd.Groups)
 		}
@@ -160,11 +163,18 @@ func check(out Shape, fan float64) string {
 
 // window is the output shape of a sliding window; a window that does not fit gives a shape with a zero.
 func (nd *Node) window(in Shape) Shape {
+	reach := nd.Kernel // pixels that a window spans
+	if nd.Op == Conv && nd.Dilation > 1 && nd.Kernel > 1 {
+		if nd.Dilation > maxElements/(nd.Kernel-1) {
+			return Shape{in.C, 0, 0}
+		}
+		reach = nd.Dilation*(nd.Kernel-1) + 1
+	}
 	f := func(x int) int {
-		if x+2*nd.Pad < nd.Kernel {
+		if x+2*nd.Pad < reach {
 			return 0
 		}
-		return (x+2*nd.Pad-nd.Kernel)/nd.Stride + 1
+		return (x+2*nd.Pad-reach)/nd.Stride + 1
 	}
 	return Shape{in.C, f(in.H), f(in.W)}
 }

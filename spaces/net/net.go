@@ -14,7 +14,7 @@ type Op uint8
 const (
 	// Input is the image batch; always node 0 and only there.
 	Input Op = iota
-	// Conv is a two-dimensional convolution (Out, Kernel, Stride, Pad, Groups, Bias).
+	// Conv is a two-dimensional convolution (Out, Kernel, Stride, Pad, Dilation, Groups, Bias).
 	Conv
 	// BatchNorm normalises each channel over the batch with scale 1 and offset 0 (Eps).
 	BatchNorm
@@ -78,6 +78,7 @@ type Node struct {
 	Kernel   int  // window, square
 	Stride   int  // in both directions
 	Pad      int  // zeros (MaxPool: minus infinity) added on each side
+	Dilation int  // distance of a Conv's neighbouring weights in the picture; 1 is an ordinary convolution, and 0 means 1
 	Groups   int  // groups of a Conv; Groups == input channels == Out is a depthwise convolution
 	Bias     bool // Conv, Linear
 	CountPad bool // AvgPool: divide by Kernel*Kernel even where the window hangs over the edge

@@ -29,7 +29,7 @@ func run(n *net.Network, image []float64, salt func(layer int) float64) []float6
 		y := make([]float64, s.Elements())
 		switch nd.Op {
 		case net.Conv, net.Linear:
-			k, stride, pad, groups := max(1, nd.Kernel), max(1, nd.Stride), nd.Pad, max(1, nd.Groups)
+			k, stride, pad, groups, dilation := max(1, nd.Kernel), max(1, nd.Stride), nd.Pad, max(1, nd.Groups), max(1, nd.Dilation)
 			_, fan := n.WeightShape(i)
 			weight := func(k int) float64 { return math.Sin(float64(nd.Layer)*12.9898 + float64(k)*78.233 + salt(nd.Layer)) }
 			for o := range s.C {
@@ -42,7 +42,7 @@ func run(n *net.Network, image []float64, salt func(layer int) float64) []float6
 						for c := range in.C / groups {
 							for a := range k {
 								for b := range k {
-									r, q := h*stride+a-pad, w*stride+b-pad
+									r, q := h*stride+a*dilation-pad, w*stride+b*dilation-pad
 									if r < 0 || q < 0 || r >= in.H || q >= in.W {
 										continue
 									}
@@ -210,7 +210,8 @@ func randomNetwork(rng *rand.Rand) (*net.Network, error) {
 		switch net.Op(1 + rng.IntN(14)) {
 		case net.Conv:
 			nd = net.Node{Op: net.Conv, Out: c * (1 + rng.IntN(2)), Kernel: 1 + 2*rng.IntN(2), Bias: rng.IntN(3) == 0}
-			nd.Pad = nd.Kernel / 2
+			nd.Dilation = rng.IntN(3)
+			nd.Pad = nd.Kernel / 2 * max(1, nd.Dilation)
 			if rng.IntN(3) == 0 {
 				nd.Groups = c
 			}
@@ -386,6 +387,9 @@ func TestShapes(t *testing.T) {
 	}{
 		{x, net.Shape{C: 8, H: 9, W: 6}},
 		{b.Depthwise("", x, 5, 2), net.Shape{C: 8, H: 5, W: 3}},
+		{b.Add(net.Node{Op: net.Conv, In: []int{x}, Out: 4, Kernel: 3, Pad: 2, Dilation: 2}), net.Shape{C: 4, H: 9, W: 6}},
+		{b.Add(net.Node{Op: net.Conv, In: []int{x}, Out: 4, Kernel: 5, Stride: 2, Pad: 4, Dilation: 2}), net.Shape{C: 4, H: 5, W: 3}},
+		{b.Add(net.Node{Op: net.Conv, In: []int{x}, Out: 4, Kernel: 2, Dilation: 5}), net.Shape{C: 4, H: 4, W: 1}},
 		{b.Add(net.Node{Op: net.MaxPool, In: []int{x}, Kernel: 2, Stride: 2}), net.Shape{C: 8, H: 4, W: 3}},
 		{b.Add(net.Node{Op: net.Concat, In: []int{x, x}}), net.Shape{C: 16, H: 9, W: 6}},
 		{b.Add(net.Node{Op: net.Slice, In: []int{x}, From: 2, To: 7}), net.Shape{C: 5, H: 9, W: 6}},
@@ -419,6 +423,15 @@ func TestBad(t *testing.T) {
 		},
 		"multiply-accumulates are": func(b *net.Builder) int {
 			return b.Add(net.Node{Op: net.Conv, In: []int{b.Conv("", 0, 1<<20, 1, 1)}, Out: 1 << 20, Kernel: 1, Pad: 1 << 6})
+		},
+		"dilation -1": func(b *net.Builder) int {
+			return b.Add(net.Node{Op: net.Conv, In: []int{0}, Out: 4, Kernel: 3, Pad: 1, Dilation: -1})
+		},
+		"[4,4,4] collapses to [4,0,0]": func(b *net.Builder) int {
+			return b.Add(net.Node{Op: net.Conv, In: []int{0}, Out: 4, Kernel: 3, Pad: 1, Dilation: 3})
+		},
+		"[4,4,4] collapses to": func(b *net.Builder) int {
+			return b.Add(net.Node{Op: net.Conv, In: []int{0}, Out: 4, Kernel: 3, Pad: 1, Dilation: math.MaxInt})
 		},
 		"stride -1": func(b *net.Builder) int { return b.Conv("", 0, 4, 3, -1) },
 		"needs 2":   func(b *net.Builder) int { return b.Add(net.Node{Op: net.Gate, In: []int{0}}) },
@@ -618,7 +631,7 @@ func FuzzValidate(f *testing.F) {
 		n.Nodes = append(n.Nodes, net.Node{})
 		for len(data) >= 6 {
 			v := func(i int) int { return int(int8(data[i])) << (data[0] / 16 * 4) }
-			nd := net.Node{Op: net.Op(data[0] % 16), Layer: v(1), Out: v(2), Kernel: v(3), Stride: v(4), Pad: v(5), Groups: v(1), From: v(2), To: v(3), Eps: float64(v(4)), Bias: data[5]%2 == 1, Shape: net.Shape{C: v(3), H: v(4), W: v(5)}}
+			nd := net.Node{Op: net.Op(data[0] % 16), Layer: v(1), Out: v(2), Kernel: v(3), Stride: v(4), Pad: v(5), Groups: v(1), From: v(2), To: v(3), Dilation: int(data[2] % 4), Eps: float64(v(4)), Bias: data[5]%2 == 1, Shape: net.Shape{C: v(3), H: v(4), W: v(5)}}
 			for k := range data[1] % 4 {
 				nd.In = append(nd.In, int(int8(data[2+k])))
 			}

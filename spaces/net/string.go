@@ -39,6 +39,9 @@ func (nd *Node) describe() string {
 		if nd.Stride > 1 {
 			s += fmt.Sprintf("/%d", nd.Stride)
 		}
+		if nd.Op == Conv && nd.Dilation > 1 {
+			s += fmt.Sprintf(" dilated %d", nd.Dilation)
+		}
 		return s
 	}
 	switch nd.Op {
