@@ -113,7 +113,7 @@ func ScoreModel(ctx context.Context, be *backend.Backend, store *model.Store, fn
 		if err != nil {
 			return nil, err
 		}
-		stats[i] = layerStat{i, stat}
+		stats[i] = layerStat{index: i, stat: stat}
 		res.Layers = append(res.Layers, Layer{Index: i, Name: v.Path(), Op: "variable", Weight: v.Shape().Dimensions, Params: v.Shape().Size(), Skipped: true})
 	}
 	for v := range store.IterVariables() {
@@ -165,7 +165,7 @@ func (m *wholeModel) open(be *backend.Backend, b *images.Batch) error {
 		}
 		grads := Gradient(ReduceAllSum(Mul(logits, StopGradient(out[1]))), values...)
 		for i := range grads {
-			grads[i] = kernel.PadGradient(ConvertDType(grads[i], m.dtype))
+			grads[i] = Reshape(ConvertDType(grads[i], m.dtype), -1)
 		}
 		return append([]*Node{out[0]}, grads...)
 	})
@@ -283,7 +283,12 @@ func wholeGraph(nd *net.Node, x, y kernel.Act, in []*Node) *Node {
 	}
 	switch nd.Op {
 	case net.Conv:
-		return addBias(Convolve(in[0], in[1]).Strides(nd.Stride).PaddingPerDim(pads).ChannelGroupCount(nd.Groups).Done())
+		w := in[1]
+		if nd.Dilation > 1 { // GoMLX has no strided dilated convolution; a dilated weight is one with zeros between
+			gap := PadAxis{Interior: nd.Dilation - 1}
+			w = Pad(w, ScalarZero(w.Graph(), w.DType()), gap, gap, PadAxis{}, PadAxis{})
+		}
+		return addBias(Convolve(in[0], w).Strides(nd.Stride).PaddingPerDim(pads).ChannelGroupCount(nd.Groups).Done())
 	case net.Linear:
 		return Reshape(addBias(Dot(Reshape(in[0], -1, x.C), in[1]).Product()), -1, 1, 1, nd.Out)
 	case net.BatchNorm:

@@ -33,7 +33,7 @@ type Scorer struct {
 	memory *budget
 }
 
-// New makes a Scorer on an open backend. It fails on an unknown Config.DType or a negative limit.
+// New makes a Scorer on an open backend. It fails on an unknown Config.DType or Config.Kernels and on a negative limit.
 func New(be *backend.Backend, cfg Config) (*Scorer, error) {
 	s := &Scorer{be: be, cfg: cfg}
 	switch cfg.DType {
@@ -61,7 +61,11 @@ func New(be *backend.Backend, cfg Config) (*Scorer, error) {
 		s.cfg.MemoryLimit = free / 10 * 9
 	}
 	s.memory = newBudget(s.cfg.MemoryLimit)
-	s.cache = kernel.New(be, 0)
+	var err error
+	if s.cache, err = kernel.New(be, kernel.Config{Kernels: cfg.Kernels}); err != nil {
+		return nil, fmt.Errorf("zico: %w", err)
+	}
+	s.cfg.Kernels = s.cache.Kernels()
 	return s, nil
 }
 
@@ -133,14 +137,16 @@ func (s *Scorer) score(ctx context.Context, n *net.Network, seed uint64, d *data
 	}()
 
 	start = time.Now()
-	layers, wait, err := s.run(ctx, plan, together, seed, d, res)
+	weights := tape.NewParameters(s.be, pruned, s.dtype, seed)
+	defer weights.Finalize()
+	layers, use, err := s.run(ctx, plan, together, weights, d, res)
 	if err != nil {
 		return nil, err
 	}
 	res.Layers = describe(n)
 	s.fill(res, layers)
-	res.Compile = wait
-	res.Run = time.Since(start) - wait
+	res.Kernels, res.Compiled, res.Compile = use.Calls, use.Compiled, use.Wait
+	res.Run = time.Since(start) - use.Wait
 	return res, nil
 }
 
@@ -151,7 +157,7 @@ func (s *Scorer) plan(n *net.Network, d *dataset) (together int, plan *tape.Plan
 		choices = choices[1:]
 	}
 	for _, together = range choices {
-		plan, err = tape.Compile(n, tape.Options{DType: s.dtype, Batches: together, Images: d.batches[0].N, Raw: together < len(d.batches), Logits: s.cfg.Logits})
+		plan, err = tape.Compile(n, tape.Options{DType: s.dtype, Batches: together, Images: d.batches[0].N, Raw: together < len(d.batches) || s.cfg.Gradients, Logits: s.cfg.Logits})
 		if err != nil {
 			return 0, nil, err
 		}
@@ -177,10 +183,11 @@ func gib(b int64) string { return fmt.Sprintf("%.2f GiB", float64(b)/(1<<30)) }
 type layerStat struct {
 	index int
 	stat  []float64
+	grads [][]float64 // with Config.Gradients
 }
 
 // run executes the plan over all batches and combines what the runs leave.
-func (s *Scorer) run(ctx context.Context, plan *tape.Plan, together int, seed uint64, d *dataset, res *Result) (layers []layerStat, wait time.Duration, err error) {
+func (s *Scorer) run(ctx context.Context, plan *tape.Plan, together int, weights *tape.Parameters, d *dataset, res *Result) (layers []layerStat, use kernel.Use, err error) {
 	var outs []*tape.Outcome
 	defer func() {
 		for _, o := range outs {
@@ -190,45 +197,55 @@ func (s *Scorer) run(ctx context.Context, plan *tape.Plan, together int, seed ui
 	for b := 0; b < len(d.batches); b += together {
 		in, err := d.inputs(b, together)
 		if err != nil {
-			return nil, wait, err
+			return nil, use, err
 		}
-		o, err := plan.Run(ctx, s.cache, in, seed)
+		o, err := plan.Run(ctx, s.cache, in, weights)
 		if err != nil {
-			return nil, wait, err
+			return nil, use, err
 		}
 		outs = append(outs, o)
-		wait += o.Wait
+		use.Add(o.Kernels)
 		res.Losses = append(res.Losses, o.Losses...)
 		res.Logits = append(res.Logits, o.Logits...)
 	}
 	for l, first := range outs[0].Layers {
 		if first.Statistic != nil {
-			layers = append(layers, layerStat{first.Index, first.Statistic})
+			layers = append(layers, layerStat{index: first.Index, stat: first.Statistic})
 			continue
 		}
 		var grads []compute.Buffer
 		for _, o := range outs {
 			grads = append(grads, o.Layers[l].Gradients...)
 		}
-		stat, w, err := s.combine(grads, first.Size)
-		wait += w
+		stat, u, err := s.combine(grads, first.Size)
+		use.Add(u)
 		if err != nil {
-			return nil, wait, err
+			return nil, use, err
 		}
-		layers = append(layers, layerStat{first.Index, stat})
+		st := layerStat{index: first.Index, stat: stat}
+		if s.cfg.Gradients {
+			for _, b := range grads {
+				g, err := tape.Floats(b, first.Size, s.dtype)
+				if err != nil {
+					return nil, use, err
+				}
+				st.grads = append(st.grads, g)
+			}
+		}
+		layers = append(layers, st)
 	}
-	return layers, wait, nil
+	return layers, use, nil
 }
 
 // combine computes the statistic of one layer from the gradients of all batches.
-func (s *Scorer) combine(grads []compute.Buffer, size int) ([]float64, time.Duration, error) {
-	out, wait, err := s.cache.Call(kernel.Statistic{DType: s.dtype, Size: kernel.PaddedSize(size), Batches: len(grads)}, grads)
+func (s *Scorer) combine(grads []compute.Buffer, size int) ([]float64, kernel.Use, error) {
+	out, use, err := s.cache.Call(kernel.Statistic{DType: s.dtype, Size: size, Batches: len(grads)}, grads)
 	if err != nil {
-		return nil, wait, err
+		return nil, use, err
 	}
 	defer func() { _ = out[0].Finalize() }()
 	stat, err := tape.Floats(out[0], kernel.StatisticLen(len(grads)), dtypes.Float64)
-	return stat, wait, err
+	return stat, use, err
 }
 
 // ScoreGradients is the score function alone: the ZiCo score of weight gradients that were computed elsewhere, grads[layer][batch][weight], of at least two batches. Config.DType says what type the gradients are taken in; layers are named by their position.
@@ -254,9 +271,7 @@ func ScoreGradients(be *backend.Backend, cfg Config, grads [][][]float32) (*Resu
 			if len(g) != len(layer[0]) {
 				return nil, fmt.Errorf("zico: layer %d has %d weights in batch %d and %d in batch 0", k, len(g), b, len(layer[0]))
 			}
-			padded := make([]float32, kernel.PaddedSize(len(g)))
-			copy(padded, g)
-			buf, err := tape.UploadFloats(be, s.dtype, padded, len(padded))
+			buf, err := tape.UploadFloats(be, s.dtype, g, len(g))
 			if err != nil {
 				return nil, err
 			}
@@ -266,7 +281,7 @@ func ScoreGradients(be *backend.Backend, cfg Config, grads [][][]float32) (*Resu
 		if err != nil {
 			return nil, err
 		}
-		stats = append(stats, layerStat{k, stat})
+		stats = append(stats, layerStat{index: k, stat: stat})
 		res.Layers = append(res.Layers, Layer{Index: k, Name: strconv.Itoa(k), Op: "gradient", Weight: []int{len(layer[0])}, Params: len(layer[0]), Skipped: true})
 	}
 	s.fill(res, stats)
@@ -291,6 +306,7 @@ func describe(n *net.Network) []Layer {
 func (s *Scorer) fill(res *Result, stats []layerStat) {
 	for _, st := range stats {
 		l := &res.Layers[st.index]
+		l.Gradients = st.grads
 		l.Sum, l.NonZero = st.stat[kernel.StatSum], int(st.stat[kernel.StatNonZero])
 		if s.cfg.Statistic == Absolute {
 			l.Sum, l.NonZero = st.stat[kernel.StatAbsSum], int(st.stat[kernel.StatAbsNonZero])

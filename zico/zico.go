@@ -14,6 +14,10 @@ type Config struct {
 	InFlight int
 	// MemoryLimit is the most memory in bytes that the networks in flight may need together by estimate. Default: what the machine has free.
 	MemoryLimit int64
+	// Kernels says what computes on a CPU: "xla" compiles every operation with XLA, "avx512", "avx2" or "baseline" uses the kernels of package simd for these instructions where they are faster. Default: the best that the machine has. Other devices always use XLA.
+	Kernels string
+	// Gradients keeps the weight gradients of each batch in Layer.Gradients: all of them at once, 8 bytes a weight and batch.
+	Gradients bool
 	// Logits keeps the logits of the first image of each batch in Result.Logits, for checking.
 	Logits bool
 }
@@ -40,7 +44,9 @@ type Result struct {
 	Memory   int64         `json:"memory"`             // estimate of the memory that the run takes at most, bytes
 	Warnings []string      `json:"warnings,omitempty"` // what the number hides: skipped layers, NaN gradients
 	Build    time.Duration `json:"build_ns"`           // making the plan, weights and inputs
-	Compile  time.Duration `json:"compile_ns"`         // XLA compilation that this score had to wait for
+	Kernels  int           `json:"kernels"`            // kernels run
+	Compiled int           `json:"compiled"`           // of these, kernels that had to be compiled first: 1 - Compiled/Kernels is the hit rate of the cache
+	Compile  time.Duration `json:"compile_ns"`         // compilation that this score had to wait for
 	Run      time.Duration `json:"run_ns"`             // forward, backward and statistic
 }
 
@@ -59,4 +65,6 @@ type Layer struct {
 	Clipped float64 `json:"clipped"`
 	// GradL2 is the Euclidean norm of the layer's weight gradient in each batch.
 	GradL2 []float64 `json:"grad_l2,omitempty"`
+	// Gradients are the layer's weight gradients, [batch][weight], with Config.Gradients; weights are in the order of the kernels: [height, width, in, out].
+	Gradients [][]float64 `json:"-"`
 }

@@ -7,26 +7,67 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// BatchNorm normalises each channel by the mean and the biased variance of its own batch, with scale 1 and offset 0 (train mode at initialisation): x to (y, inverse standard deviation [batches,1,1,1,c]).
-type BatchNorm struct {
+// Batch normalisation with scale 1 and offset 0 (train mode at initialisation) is cut in two, so that the normalised picture need not be written where its only readers add it up or rectify it: Moments finds the numbers to normalise with, Merge normalises on the way.
+
+// Moments computes for each batch and channel the mean, what rounding took from it (0 if the lowering does not know), and the inverse standard deviation, from the biased variance with Eps added: x to stats [batches, 3, c].
+type Moments struct {
 	X   Act
 	Eps float64
 }
 
-// BatchNormGrad is its gradient: (dy, y, inverse standard deviation) to dx. With scale 1 and offset 0 the output is the normalised input itself, so the input need not be kept.
-type BatchNormGrad struct{ X Act }
+// Merge adds up activations: Terms plain ones and then Normalized pairs of an activation and its stats. It returns the sum, if Sum, and its positive part, if ReLU.
+type Merge struct {
+	X                 Act
+	Terms, Normalized int
+	Sum, ReLU         bool
+}
 
-// statsShape is the shape of one value a batch and channel.
-func (a Act) statsShape() shapes.Shape { return shapes.Make(a.DType, a.Batches, 1, 1, 1, a.C) }
+// BatchNormGrad is the gradient of the normalised activation by the activation: (dy, x, stats) to dx. With ReLU, dy is the gradient of the positive part of the normalised activation.
+type BatchNormGrad struct {
+	X    Act
+	ReLU bool
+}
+
+// statsShape is the shape of the stats of Moments.
+func (a Act) statsShape() shapes.Shape { return shapes.Make(a.DType, a.Batches, 3, a.C) }
+
+// StatsBytes is the size of the stats of Moments in memory.
+func (a Act) StatsBytes() int64 { return int64(a.statsShape().Size() * a.DType.Size()) }
 
 // Name implements Op.
-func (o BatchNorm) Name() string { return fmt.Sprintf("batchnorm %v eps %g", o.X, o.Eps) }
+func (o Moments) Name() string { return fmt.Sprintf("moments %v eps %g", o.X, o.Eps) }
 
 // Name implements Op.
-func (o BatchNormGrad) Name() string { return fmt.Sprintf("batchnorm-dx %v", o.X) }
+func (o Merge) Name() string {
+	what := "merge"
+	if o.ReLU {
+		what += "-relu"
+	}
+	if o.Sum && o.ReLU {
+		what += "-both"
+	}
+	return fmt.Sprintf("%s %d plain, %d normalized %v", what, o.Terms, o.Normalized, o.X)
+}
+
+// Name implements Op.
+func (o BatchNormGrad) Name() string {
+	if o.ReLU {
+		return fmt.Sprintf("batchnorm-relu-dx %v", o.X)
+	}
+	return fmt.Sprintf("batchnorm-dx %v", o.X)
+}
 
 // Inputs implements Op.
-func (o BatchNorm) Inputs() []shapes.Shape { return []shapes.Shape{o.X.Shape()} }
+func (o Moments) Inputs() []shapes.Shape { return []shapes.Shape{o.X.Shape()} }
+
+// Inputs implements Op.
+func (o Merge) Inputs() []shapes.Shape {
+	in := repeat(o.X.Shape(), o.Terms)
+	for range o.Normalized {
+		in = append(in, o.X.Shape(), o.X.statsShape())
+	}
+	return in
+}
 
 // Inputs implements Op.
 func (o BatchNormGrad) Inputs() []shapes.Shape {
@@ -34,22 +75,52 @@ func (o BatchNormGrad) Inputs() []shapes.Shape {
 }
 
 // Graph implements Op.
-func (o BatchNorm) Graph(_ string, g *Graph, in []*Node) []*Node {
+func (o Moments) Graph(_ string, g *Graph, in []*Node) []*Node {
 	// Two passes: in float32 the mean of squares less the square of the mean is not good enough (the clipped logs of golden networks move by up to 5e-3, seven times as much as this way).
 	x := o.X.split(in[0])
-	d := Sub(x, o.X.batchMean(x))
+	mean := o.X.batchMean(x)
+	d := Sub(x, mean)
 	variance := o.X.batchMean(Mul(d, d))
 	inv := Div(OnesLike(variance), Sqrt(AddScalar(variance, o.Eps)))
-	return []*Node{o.X.join(Mul(d, inv)), inv}
+	flat := func(v *Node) *Node { return Reshape(v, o.X.Batches, 1, o.X.C) }
+	return []*Node{Concatenate([]*Node{flat(mean), ZerosLike(flat(mean)), flat(inv)}, 1)}
+}
+
+// normalized is (x - mean) * inv and inv, by batches.
+func (a Act) normalized(x, stats *Node) (y, inv *Node) {
+	part := func(i int) *Node { return Reshape(SliceAxis(stats, 1, AxisRange(i, i+1)), a.Batches, 1, 1, 1, a.C) }
+	inv = part(2)
+	return Mul(Sub(Sub(a.split(x), part(0)), part(1)), inv), inv
+}
+
+// Graph implements Op.
+func (o Merge) Graph(_ string, g *Graph, in []*Node) []*Node {
+	terms := append([]*Node(nil), in[:o.Terms]...)
+	for rest := in[o.Terms:]; len(rest) > 0; rest = rest[2:] {
+		y, _ := o.X.normalized(rest[0], rest[1])
+		terms = append(terms, o.X.join(y))
+	}
+	sum := sumAll(terms)
+	var out []*Node
+	if o.Sum {
+		out = append(out, sum)
+	}
+	if o.ReLU {
+		out = append(out, Max(sum, ScalarZero(g, o.X.DType)))
+	}
+	return out
 }
 
 // Graph implements Op.
 func (o BatchNormGrad) Graph(_ string, g *Graph, in []*Node) []*Node {
-	dy, y, inv := o.X.split(in[0]), o.X.split(in[1]), in[2]
+	dy := o.X.split(in[0])
+	y, inv := o.X.normalized(in[1], in[2])
+	if o.ReLU {
+		dy = Where(GreaterThan(y, ZerosLike(y)), dy, ZerosLike(dy))
+	}
 	m1 := o.X.batchMean(dy)
 	m2 := o.X.batchMean(Mul(dy, y))
-	dx := Mul(inv, Sub(Sub(dy, m1), Mul(y, m2)))
-	return []*Node{o.X.join(dx)}
+	return []*Node{o.X.join(Mul(inv, Sub(Sub(dy, m1), Mul(y, m2))))}
 }
 
 // split separates the batches: [batches*images,h,w,c] to [batches,images,h,w,c].

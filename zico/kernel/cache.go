@@ -5,8 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,7 +23,7 @@ import (
 // ErrFinalized is returned by calls on a Cache after Finalize.
 var ErrFinalized = errors.New("kernel cache is finalized")
 
-// DefaultLimit is the number of executables a Cache keeps when New is given 0. All of NAS-Bench-201 needs about a hundred, an ImageNet-size search a few thousand.
+// DefaultLimit is the number of kernels a Cache keeps by default. All of NAS-Bench-201 needs about a hundred, an ImageNet-size search a few thousand.
 const DefaultLimit = 4096
 
 // Cache compiles operations on first use and keeps the executables, the least recently used of which it frees when there are more than its limit. It is safe for concurrent use: an operation asked for twice at the same time is compiled once.
@@ -60,27 +61,72 @@ type entry struct {
 	dead  bool
 }
 
-// New makes an empty cache for a backend that keeps at most limit executables (0: DefaultLimit).
-func New(be *backend.Backend, limit int) *Cache {
-	if limit <= 0 {
-		limit = DefaultLimit
+// Config configures a Cache. The zero value of each field means the default in its comment.
+type Config struct {
+	// Limit is the number of kernels kept. Default: DefaultLimit.
+	Limit int
+	// Kernels chooses among the lowerings of an operation. Default: the best for the device, see choose. "xla" compiles everything with XLA; "avx512", "avx2" and "baseline" are the default, but for the instructions that package simd uses on a CPU.
+	Kernels string
+}
+
+// New makes an empty cache for a backend. It fails on an unknown Config.Kernels and on one that this machine cannot run.
+func New(be *backend.Backend, cfg Config) (*Cache, error) {
+	if cfg.Limit <= 0 {
+		cfg.Limit = DefaultLimit
 	}
-	c := &Cache{be: be, limit: limit, entries: map[Op]*entry{}, recent: list.New(), pool: newPool(be)}
-	if be.Platform() == "cpu" && be.HasSharedBuffers() && os.Getenv("ZS_XLA") == "" {
-		c.vector = [2]*simd.Kernels{simd.Best(4), simd.Best(8)}
+	c := &Cache{be: be, limit: cfg.Limit, entries: map[Op]*entry{}, recent: list.New(), pool: newPool(be)}
+	switch shared := be.Platform() == "cpu" && be.HasSharedBuffers(); {
+	case cfg.Kernels == "xla":
+	case cfg.Kernels == "":
+		if shared {
+			c.vector = [2]*simd.Kernels{simd.Best(4), simd.Best(8)}
+		}
+	case !slices.Contains(simd.ISAs, cfg.Kernels):
+		return nil, fmt.Errorf("kernel: unknown kernels %q; use xla, %s or nothing for the best", cfg.Kernels, strings.Join(simd.ISAs, ", "))
+	default:
+		c.vector = [2]*simd.Kernels{simd.Find(cfg.Kernels, 4), simd.Find(cfg.Kernels, 8)}
+		if !shared || c.vector[0] == nil {
+			return nil, fmt.Errorf("kernel: this %s cannot run kernels for %s; use xla, another instruction set, or nothing for the best", be.Platform(), cfg.Kernels)
+		}
 	}
-	return c
+	return c, nil
+}
+
+// Kernels says what computes most of the operations: "xla", or the instruction set that package simd uses.
+func (c *Cache) Kernels() string {
+	if c.vector[0] == nil {
+		return "xla"
+	}
+	return c.vector[0].ISA()
 }
 
 // Backend is the backend the cache compiles for.
 func (c *Cache) Backend() *backend.Backend { return c.be }
 
-// Call runs op on device buffers, compiling it first if need be. wait is the time spent in, or waiting for, compilation.
+// Use is what calls asked of a cache.
+type Use struct {
+	Calls    int           // kernels run
+	Compiled int           // of these, those that had to be compiled first, or were being compiled
+	Wait     time.Duration // time spent in, or waiting for, compilation
+}
+
+// Add adds v to u.
+func (u *Use) Add(v Use) {
+	u.Calls += v.Calls
+	u.Compiled += v.Compiled
+	u.Wait += v.Wait
+}
+
+// Call runs op on device buffers, compiling it first if need be.
 // It returns an error that names op when it cannot be compiled or run, and ErrFinalized after Finalize. The caller owns the outputs.
-func (c *Cache) Call(op Op, in []compute.Buffer) (out []compute.Buffer, wait time.Duration, err error) {
-	e, wait, err := c.acquire(op)
+func (c *Cache) Call(op Op, in []compute.Buffer) (out []compute.Buffer, use Use, err error) {
+	e, wait, err := c.acquire(op, true)
+	use = Use{Calls: 1, Wait: wait}
+	if wait > 0 {
+		use.Compiled = 1
+	}
 	if err != nil {
-		return nil, wait, err
+		return nil, use, err
 	}
 	defer c.release(e)
 	start := time.Now()
@@ -92,9 +138,9 @@ func (c *Cache) Call(op Op, in []compute.Buffer) (out []compute.Buffer, wait tim
 	e.calls.Add(1)
 	e.nanos.Add(int64(time.Since(start)))
 	if err != nil {
-		return nil, wait, fmt.Errorf("kernel: running %s: %w", op.Name(), err)
+		return nil, use, fmt.Errorf("kernel: running %s: %w", op.Name(), err)
 	}
-	return out, wait, nil
+	return out, use, nil
 }
 
 // useVector decides whether an operation runs on package simd.
@@ -152,7 +198,7 @@ func (c *Cache) Prepare(ctx context.Context, ops []Op) error {
 				err := ctx.Err()
 				if err == nil {
 					var e *entry
-					if e, _, err = c.acquire(ops[i]); err == nil {
+					if e, _, err = c.acquire(ops[i], false); err == nil {
 						c.release(e)
 						continue
 					}
@@ -168,7 +214,8 @@ func (c *Cache) Prepare(ctx context.Context, ops []Op) error {
 	return first
 }
 
-func (c *Cache) acquire(op Op) (*entry, time.Duration, error) {
+// acquire returns the entry of an operation, compiled, and the time spent in, or waiting for, compilation. counted says that the request is one of those that Stats counts.
+func (c *Cache) acquire(op Op, counted bool) (*entry, time.Duration, error) {
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
@@ -176,13 +223,21 @@ func (c *Cache) acquire(op Op) (*entry, time.Duration, error) {
 	}
 	e, ok := c.entries[op]
 	if ok {
-		c.hits.Add(1)
 		c.recent.MoveToFront(e.elem)
 	} else {
-		c.misses.Add(1)
 		e = &entry{op: op, ready: make(chan struct{})}
+		if c.useVector(e) {
+			close(e.ready)
+			ok = true
+		}
 		e.elem = c.recent.PushFront(e)
 		c.entries[op] = e
+	}
+	switch {
+	case !ok:
+		c.misses.Add(1)
+	case counted:
+		c.hits.Add(1)
 	}
 	e.users++
 	c.evict()
@@ -194,9 +249,7 @@ func (c *Cache) acquire(op Op) (*entry, time.Duration, error) {
 	default:
 		start := time.Now()
 		if !ok {
-			if !c.useVector(e) {
-				e.exec, e.err = compileOp(c.be, op)
-			}
+			e.exec, e.err = compileOp(c.be, op)
 			e.compile = time.Since(start)
 			c.compile.Add(int64(e.compile))
 			close(e.ready)
@@ -254,9 +307,9 @@ func (c *Cache) Finalize() {
 
 // Stats counts what a Cache did since it was made.
 type Stats struct {
-	Kernels int           // executables held now
-	Hits    int64         // requests that found their executable
-	Misses  int64         // requests that compiled one
+	Kernels int           // kernels held now
+	Hits    int64         // calls that found their kernel ready or being compiled
+	Misses  int64         // operations compiled
 	Evicted int64         // executables freed to stay within the limit
 	Compile time.Duration // time spent compiling, added up over threads
 }

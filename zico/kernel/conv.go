@@ -11,7 +11,14 @@ import (
 type Window struct {
 	Kernel, Stride, Pad, Groups int
 	Out                         int // output channels
+	Dilation                    int // distance of neighbouring weights in the picture; 0 means 1
 }
+
+// dilated is the distance of neighbouring weights, at least 1.
+func (v Window) dilated() int { return max(1, v.Dilation) }
+
+// reach is the number of pixels that the window spans.
+func (v Window) reach() int { return v.dilated()*(v.Kernel-1) + 1 }
 
 // Conv is the forward convolution: (x [m,h,w,c], weight [k,k,c/groups,out] {, bias [out]}) to [m,h',w',out].
 type Conv struct {
@@ -26,7 +33,7 @@ type ConvInputGrad struct {
 	Window
 }
 
-// ConvWeightGrad is the gradient of a convolution by its weight, one for each batch, reduced to the statistic of Statistic or, with Raw, returned as it is: (x, dy) to [statistics] or to batches times [PaddedSize(weights)].
+// ConvWeightGrad is the gradient of a convolution by its weight, one for each batch, reduced to the statistic of Statistic or, with Raw, returned as it is: (x, dy) to [statistics] or to batches times [weights].
 type ConvWeightGrad struct {
 	X Act
 	Window
@@ -35,7 +42,7 @@ type ConvWeightGrad struct {
 
 // OutAct is the shape of the convolution's output.
 func (v Window) OutAct(x Act) Act {
-	return x.with((x.H+2*v.Pad-v.Kernel)/v.Stride+1, (x.W+2*v.Pad-v.Kernel)/v.Stride+1, v.Out)
+	return x.with((x.H+2*v.Pad-v.reach())/v.Stride+1, (x.W+2*v.Pad-v.reach())/v.Stride+1, v.Out)
 }
 
 // WeightShape is [kernel, kernel, channels/groups, out].
@@ -47,6 +54,9 @@ func (v Window) name(what string, x Act) string {
 	g := ""
 	if v.Groups > 1 {
 		g = fmt.Sprintf("/g%d", v.Groups)
+	}
+	if v.Dilation > 1 {
+		g += fmt.Sprintf("/d%d", v.Dilation)
 	}
 	return fmt.Sprintf("%s%dx%d/%d [%d*%d,%d,%d,%d>%d%s] %s", what, v.Kernel, v.Kernel, v.Stride, x.Batches, x.Images, x.H, x.W, x.C, v.Out, g, x.DType)
 }
@@ -135,7 +145,7 @@ func convForward(low lowering, x Act, v Window, input, weight *Node) *Node {
 		y := dot(Reshape(thin(input, v.Stride), -1, x.C), Reshape(weight, x.C, v.Out), 1, 0)
 		return Reshape(y, x.Batches*x.Images, out.H, out.W, v.Out)
 	default:
-		return ConvGeneral(input, weight, nhwc, []int{v.Stride, v.Stride}, pads(v.Pad, v.Pad, v.Pad, v.Pad), nil, nil, v.Groups, 1)
+		return ConvGeneral(input, weight, nhwc, []int{v.Stride, v.Stride}, pads(v.Pad, v.Pad, v.Pad, v.Pad), nil, dilation(v.dilated()), v.Groups, 1)
 	}
 }
 
@@ -156,9 +166,9 @@ func convInputGrad(low lowering, x Act, v Window, dy, weight *Node) *Node {
 		w = Reshape(w, v.Kernel, v.Kernel, x.C/g, g, v.Out/g)
 		w = TransposeAllAxes(w, 0, 1, 4, 3, 2)
 		w = Reshape(w, v.Kernel, v.Kernel, v.Out/g, x.C)
-		lo := v.Kernel - 1 - v.Pad
-		hi := func(in, out int) int { return in - ((out-1)*v.Stride + 1) - lo + v.Kernel - 1 }
-		return ConvGeneral(dy, w, nhwc, []int{1, 1}, pads(lo, hi(x.H, out.H), lo, hi(x.W, out.W)), dilation(v.Stride), nil, g, 1)
+		lo := v.reach() - 1 - v.Pad
+		hi := func(in, out int) int { return in - ((out-1)*v.Stride + 1) - lo + v.reach() - 1 }
+		return ConvGeneral(dy, w, nhwc, []int{1, 1}, pads(lo, hi(x.H, out.H), lo, hi(x.W, out.W)), dilation(v.Stride), dilation(v.dilated()), g, 1)
 	}
 }
 
@@ -169,8 +179,8 @@ func convWeightGrad(low lowering, x Act, v Window, input, dy *Node) *Node {
 	case matmul:
 		return dot(Reshape(thin(input, v.Stride), -1, x.C), Reshape(dy, -1, v.Out), 0, 0)
 	default:
-		hi := func(in, out int) int { return v.Kernel - 1 - in - v.Pad + (out-1)*v.Stride + 1 }
-		return ConvGeneral(input, dy, weightGradAxes, []int{1, 1}, pads(v.Pad, hi(x.H, out.H), v.Pad, hi(x.W, out.W)), nil, dilation(v.Stride), 1, v.Groups)
+		hi := func(in, out int) int { return v.reach() - 1 - in - v.Pad + (out-1)*v.Stride + 1 }
+		return ConvGeneral(input, dy, weightGradAxes, []int{v.dilated(), v.dilated()}, pads(v.Pad, hi(x.H, out.H), v.Pad, hi(x.W, out.W)), nil, dilation(v.Stride), 1, v.Groups)
 	}
 }
 

@@ -7,9 +7,6 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// ReLU is max(x, 0).
-type ReLU struct{ X Act }
-
 // Sum adds Terms activations, and gradients that come back through rectifiers: it takes Terms activations, then for each of up to three rectifiers (Masked[i] > 0) the rectifier's output followed by Masked[i] gradients, which count only where that output is positive. The derivative of a rectifier at 0 is 0.
 type Sum struct {
 	X      Act
@@ -57,9 +54,6 @@ type Translate struct {
 type ZeroFill struct{ X Act }
 
 // Name implements Op.
-func (o ReLU) Name() string { return fmt.Sprintf("relu %v", o.X) }
-
-// Name implements Op.
 func (o Sum) Name() string { return fmt.Sprintf("sum %d terms, masked %v, %v", o.Terms, o.Masked, o.X) }
 
 // Name implements Op.
@@ -88,9 +82,6 @@ func (o Translate) Name() string { return fmt.Sprintf("translate back=%t %v", o.
 
 // Name implements Op.
 func (o ZeroFill) Name() string { return fmt.Sprintf("zeros %v", o.X) }
-
-// Inputs implements Op.
-func (o ReLU) Inputs() []shapes.Shape { return []shapes.Shape{o.X.Shape()} }
 
 // Inputs implements Op.
 func (o Sum) Inputs() []shapes.Shape {
@@ -143,11 +134,6 @@ func (o Translate) Inputs() []shapes.Shape { return []shapes.Shape{o.X.Shape()} 
 
 // Inputs implements Op.
 func (o ZeroFill) Inputs() []shapes.Shape { return nil }
-
-// Graph implements Op.
-func (o ReLU) Graph(_ string, g *Graph, in []*Node) []*Node {
-	return []*Node{Max(in[0], ScalarZero(g, in[0].DType()))}
-}
 
 // Graph implements Op.
 func (o Sum) Graph(_ string, g *Graph, in []*Node) []*Node {

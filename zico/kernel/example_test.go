@@ -16,9 +16,13 @@ func ExampleCache() {
 		fmt.Println(err)
 		return
 	}
-	cache := kernel.New(be, 0)
+	cache, err := kernel.New(be, kernel.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	defer cache.Finalize()
-	op := kernel.ReLU{X: kernel.Act{DType: dtypes.Float32, Batches: 1, Images: 1, H: 1, W: 1, C: 3}}
+	op := kernel.Merge{X: kernel.Act{DType: dtypes.Float32, Batches: 1, Images: 1, H: 1, W: 1, C: 3}, Terms: 1, ReLU: true}
 	x, err := be.BufferFromFlatData(0, []float32{-1, 0, 2}, op.X.Shape())
 	if err != nil {
 		fmt.Println(err)

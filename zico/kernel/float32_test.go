@@ -12,8 +12,7 @@ import (
 
 // TestFloat32 compares every operation in float32 with itself in float64, on the shapes of NAS-Bench-201 and of an ImageNet network: the relative error (of the Euclidean norm) of each result must be that of rounding.
 func TestFloat32(t *testing.T) {
-	c := New(be, 0)
-	defer c.Finalize()
+	c := newCache(t, Config{})
 	act := func(n, h, ch int) Act { return Act{DType: dtypes.Float64, Batches: 1, Images: n, H: h, W: h, C: ch} }
 	var ops []Op
 	for _, x := range []Act{act(32, 32, 16), act(32, 16, 32), act(32, 8, 64), act(4, 28, 40), act(4, 14, 24)} {
@@ -24,7 +23,7 @@ func TestFloat32(t *testing.T) {
 		for _, v := range []Window{conv, point, half, depth} {
 			ops = append(ops, Conv{X: x, Window: v}, ConvInputGrad{X: x, Window: v}, ConvWeightGrad{X: x, Window: v, Raw: true})
 		}
-		ops = append(ops, BatchNorm{x, 1e-5}, BatchNormGrad{x}, AvgPooling{X: x, Kernel: 3, Stride: 1, Pad: 1}, AvgPoolingGrad{AvgPooling{X: x, Kernel: 3, Stride: 1, Pad: 1}}, GlobalPooling{x}, GlobalPoolingGrad{x})
+		ops = append(ops, Moments{x, 1e-5}, Merge{X: x, Terms: 1, Normalized: 1, Sum: true, ReLU: true}, BatchNormGrad{X: x}, BatchNormGrad{X: x, ReLU: true}, AvgPooling{X: x, Kernel: 3, Stride: 1, Pad: 1}, AvgPoolingGrad{AvgPooling{X: x, Kernel: 3, Stride: 1, Pad: 1}}, GlobalPooling{x}, GlobalPoolingGrad{x})
 	}
 	rng := rand.New(rand.NewPCG(7, 8))
 	for _, op := range ops {
@@ -83,7 +82,10 @@ func narrowed(op Op) Op {
 	case ConvWeightGrad:
 		o.X.DType = dtypes.Float32
 		return o
-	case BatchNorm:
+	case Moments:
+		o.X.DType = dtypes.Float32
+		return o
+	case Merge:
 		o.X.DType = dtypes.Float32
 		return o
 	case BatchNormGrad:

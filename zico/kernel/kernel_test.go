@@ -16,6 +16,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/zeroshotnas/zeroshot/zico/backend"
+	"github.com/zeroshotnas/zeroshot/zico/kernel/simd"
 )
 
 var be *backend.Backend
@@ -27,6 +28,36 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
+}
+
+// newCache makes a cache that the test finalizes.
+func newCache(t testing.TB, cfg Config) *Cache {
+	t.Helper()
+	c, err := New(be, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Finalize)
+	return c
+}
+
+// lowered is a cache that computes in one of the ways of Config.Kernels.
+type lowered struct {
+	name string
+	*Cache
+}
+
+// lowerings are caches for all ways that this machine can compute in. The first is XLA's, which also computes expected values.
+func lowerings(t testing.TB) []lowered {
+	all := []lowered{{"xla", newCache(t, Config{Kernels: "xla"})}}
+	for _, isa := range simd.ISAs {
+		if simd.Find(isa, 8) == nil {
+			t.Logf("this machine has no %s: not tested", isa)
+			continue
+		}
+		all = append(all, lowered{isa, newCache(t, Config{Kernels: isa})})
+	}
+	return all
 }
 
 // runOp runs one operation on float64 (or int32) host data and returns its outputs.
@@ -116,10 +147,10 @@ func perBatch(t *testing.T, c *Cache, o *oracle, batches int, x, w, dy []float64
 
 // TestConvAgainstAutodiff compares every lowering of the convolution, on random shapes nobody tuned, with GoMLX's convolution and its automatic gradients in float64.
 func TestConvAgainstAutodiff(t *testing.T) {
-	c := New(be, 0)
-	defer c.Finalize()
+	all := lowerings(t)
+	c := all[0].Cache
 	rng := rand.New(rand.NewPCG(1, 2))
-	for i := range 24 {
+	for i := range 30 {
 		x := Act{DType: dtypes.Float64, Batches: 1 + rng.IntN(3), Images: 1 + rng.IntN(5), H: 5 + rng.IntN(13), W: 5 + rng.IntN(13), C: 1 + rng.IntN(12)}
 		k := []int{1, 3, 5, 7}[rng.IntN(4)]
 		v := Window{Kernel: k, Stride: 1 + rng.IntN(2), Pad: (k - 1) / 2, Groups: 1, Out: 1 + rng.IntN(12)}
@@ -130,30 +161,48 @@ func TestConvAgainstAutodiff(t *testing.T) {
 			g := 1 + rng.IntN(3)
 			v.Groups, x.C, v.Out = g, g*(1+rng.IntN(3)), g*(1+rng.IntN(3))
 		}
+		if i%6 == 5 {
+			v.Dilation = 2 + rng.IntN(2)
+			v.Pad *= v.Dilation
+			x.H, x.W = x.H+v.reach(), x.W+v.reach()
+		}
+		if i == 0 { // larger than the pieces that work is cut into, and no multiple of anything
+			x = Act{DType: dtypes.Float64, Batches: 1, Images: 50, H: 17, W: 17, C: 24}
+			v = Window{Kernel: 3, Stride: 1, Pad: 1, Groups: 1, Out: 24}
+		}
 		name := Conv{X: x, Window: v}.Name()
 		t.Run(name, func(t *testing.T) {
 			f := func(in []*Node) *Node {
-				return Convolve(in[0], in[1]).Strides(v.Stride).PaddingPerDim([][2]int{{v.Pad, v.Pad}, {v.Pad, v.Pad}}).ChannelGroupCount(v.Groups).Done()
+				w := in[1]
+				if v.Dilation > 1 { // a dilated weight is one with zeros between
+					gap := PadAxis{Interior: v.Dilation - 1}
+					w = Pad(w, ScalarZero(w.Graph(), w.DType()), gap, gap, PadAxis{}, PadAxis{})
+				}
+				return Convolve(in[0], w).Strides(v.Stride).PaddingPerDim([][2]int{{v.Pad, v.Pad}, {v.Pad, v.Pad}}).ChannelGroupCount(v.Groups).Done()
 			}
 			one := x
 			one.Batches = 1
 			inShapes := func(a Act) []shapes.Shape {
 				return []shapes.Shape{a.Shape(), v.WeightShape(a), v.OutAct(a).Shape()}
 			}
-			all := &oracle{"oracle", inShapes(x), gradOf(f)}
+			both := &oracle{"oracle", inShapes(x), gradOf(f)}
 			single := &oracle{"oracle of one batch", inShapes(one), gradOf(f)}
 			fwd := &oracle{"oracle forward", inShapes(x)[:2], func(_ *Graph, in []*Node) []*Node { return []*Node{f(in)} }}
 
 			xs, ws, dy := normal(rng, x.Shape()), normal(rng, v.WeightShape(x)), normal(rng, v.OutAct(x).Shape())
-			compare(t, "forward", runOp(t, c, Conv{X: x, Window: v}, xs, ws)[0], runOp(t, c, fwd, xs, ws)[0])
-			compare(t, "input gradient", runOp(t, c, ConvInputGrad{X: x, Window: v}, dy, ws)[0], runOp(t, c, all, xs, ws, dy)[0])
-			want := perBatch(t, c, single, x.Batches, xs, ws, dy)
-			got := runOp(t, c, ConvWeightGrad{X: x, Window: v, Raw: true}, xs, dy)
-			for b := range want {
-				padded := append(append([]float64(nil), want[b]...), make([]float64, PaddedSize(len(want[b]))-len(want[b]))...)
-				compare(t, fmt.Sprintf("weight gradient of batch %d", b), got[b], padded)
+			y, dx, dw := runOp(t, c, fwd, xs, ws)[0], runOp(t, c, both, xs, ws, dy)[0], perBatch(t, c, single, x.Batches, xs, ws, dy)
+			compareStatistic(t, runOp(t, c, ConvWeightGrad{X: x, Window: v}, xs, dy)[0], dw)
+			for i, l := range all {
+				if i > 0 && choose("cpu", Conv{X: x, Window: v}) != vectors {
+					break // XLA's again
+				}
+				compare(t, l.name+": forward", runOp(t, l.Cache, Conv{X: x, Window: v}, xs, ws)[0], y)
+				compare(t, l.name+": input gradient", runOp(t, l.Cache, ConvInputGrad{X: x, Window: v}, dy, ws)[0], dx)
+				got := runOp(t, l.Cache, ConvWeightGrad{X: x, Window: v, Raw: true}, xs, dy)
+				for b := range dw {
+					compare(t, fmt.Sprintf("%s: weight gradient of batch %d", l.name, b), got[b], dw[b])
+				}
 			}
-			compareStatistic(t, runOp(t, c, ConvWeightGrad{X: x, Window: v}, xs, dy)[0], want)
 		})
 	}
 }
@@ -199,8 +248,8 @@ func hostStatistic(grads [][]float64) []float64 {
 
 // TestOpsAgainstAutodiff compares every other operation and its gradient with GoMLX's in float64.
 func TestOpsAgainstAutodiff(t *testing.T) {
-	c := New(be, 0)
-	defer c.Finalize()
+	all := lowerings(t)
+	c := all[0].Cache
 	rng := rand.New(rand.NewPCG(3, 4))
 	x := Act{DType: dtypes.Float64, Batches: 2, Images: 3, H: 7, W: 9, C: 5}
 	vec := x.with(1, 1, 5)
@@ -222,7 +271,7 @@ func TestOpsAgainstAutodiff(t *testing.T) {
 		grad     Op
 		gradArgs func(x, y, dy []float64) []any
 	}{
-		{"relu", ReLU{x}, func(in []*Node) *Node { return Max(in[0], ZerosLike(in[0])) }, Sum{X: x, Masked: [3]int{1}}, func(x, y, dy []float64) []any { return []any{y, dy} }},
+		{"relu", Merge{X: x, Terms: 1, ReLU: true}, func(in []*Node) *Node { return Max(in[0], ZerosLike(in[0])) }, Sum{X: x, Masked: [3]int{1}}, func(x, y, dy []float64) []any { return []any{y, dy} }},
 		{"sigmoid", SigmoidForward{x}, func(in []*Node) *Node { return Sigmoid(in[0]) }, SigmoidGrad{x}, func(x, y, dy []float64) []any { return []any{dy, y} }},
 		{"maxpool3/1", MaxPooling{x, 3, 1, 1}, func(in []*Node) *Node { return pool(in[0], 3, 1, 1, false) }, MaxPoolingGrad{MaxPooling{x, 3, 1, 1}}, func(x, y, dy []float64) []any { return []any{x, dy} }},
 		{"maxpool2/2", MaxPooling{x, 2, 2, 0}, func(in []*Node) *Node { return pool(in[0], 2, 2, 0, false) }, MaxPoolingGrad{MaxPooling{x, 2, 2, 0}}, func(x, y, dy []float64) []any { return []any{x, dy} }},
@@ -247,8 +296,10 @@ func TestOpsAgainstAutodiff(t *testing.T) {
 				args = append(args, normal(rng, s))
 			}
 			o := &oracle{"oracle", in, func(_ *Graph, in []*Node) []*Node { return []*Node{tc.fn(in)} }}
-			y := runOp(t, c, tc.fwd, args...)[0]
-			compare(t, "forward", y, runOp(t, c, o, args...)[0])
+			y := runOp(t, c, o, args...)[0]
+			for _, l := range all {
+				compare(t, l.name+": forward", runOp(t, l.Cache, tc.fwd, args...)[0], y)
+			}
 
 			dy := make([]float64, len(y))
 			for i := range dy {
@@ -270,8 +321,10 @@ func TestOpsAgainstAutodiff(t *testing.T) {
 					gradArgs[i] = args[1]
 				}
 			}
-			for i, got := range runOp(t, c, tc.grad, gradArgs...) {
-				compare(t, fmt.Sprintf("gradient of input %d", i), got, want[i])
+			for _, l := range all {
+				for i, got := range runOp(t, l.Cache, tc.grad, gradArgs...) {
+					compare(t, fmt.Sprintf("%s: gradient of input %d", l.name, i), got, want[i])
+				}
 			}
 		})
 	}
@@ -284,15 +337,33 @@ func TestOpsAgainstAutodiff(t *testing.T) {
 			v := ReduceAndKeep(ReduceAndKeep(ReduceAndKeep(Mul(d, d), ReduceMean, 0), ReduceMean, 1), ReduceMean, 2)
 			return Div(d, Sqrt(AddScalar(v, 1e-3)))
 		}
-		xs, dy := normal(rng, x.Shape()), normal(rng, x.Shape())
-		out := runOp(t, c, BatchNorm{x, 1e-3}, xs)
-		dx := runOp(t, c, BatchNormGrad{x}, dy, out[0], out[1])[0]
-		n := len(xs) / 2
-		for b := range 2 {
-			f := &oracle{"oracle", []shapes.Shape{one.Shape()}, func(_ *Graph, in []*Node) []*Node { return []*Node{fn(in)} }}
-			g := &oracle{"oracle gradient", []shapes.Shape{one.Shape(), one.Shape()}, gradOf(fn)}
-			compare(t, "forward", out[0][b*n:(b+1)*n], runOp(t, c, f, xs[b*n:(b+1)*n])[0])
-			compare(t, "gradient", dx[b*n:(b+1)*n], runOp(t, c, g, xs[b*n:(b+1)*n], dy[b*n:(b+1)*n])[0])
+		relu := func(in []*Node) *Node { y := fn(in); return Max(y, ZerosLike(y)) }
+		xs, dy, other := normal(rng, x.Shape()), normal(rng, x.Shape()), normal(rng, x.Shape())
+		oracles := []*oracle{
+			{"oracle", []shapes.Shape{one.Shape()}, func(_ *Graph, in []*Node) []*Node { return []*Node{fn(in)} }},
+			{"oracle gradient", []shapes.Shape{one.Shape(), one.Shape()}, gradOf(fn)},
+			{"oracle gradient with relu", []shapes.Shape{one.Shape(), one.Shape()}, gradOf(relu)},
+		}
+		var want [3][]float64
+		for b, n := 0, len(xs)/2; b < 2; b++ {
+			xs, dy := xs[b*n:(b+1)*n], dy[b*n:(b+1)*n]
+			want[0] = append(want[0], runOp(t, c, oracles[0], xs)[0]...)
+			want[1] = append(want[1], runOp(t, c, oracles[1], xs, dy)[0]...)
+			want[2] = append(want[2], runOp(t, c, oracles[2], xs, dy)[0]...)
+		}
+		sum, positive := make([]float64, len(xs)), make([]float64, len(xs))
+		for i := range xs {
+			sum[i] = other[i] + 2*want[0][i]
+			positive[i] = max(sum[i], 0)
+		}
+		for _, l := range all {
+			stats := runOp(t, l.Cache, Moments{x, 1e-3}, xs)[0]
+			compare(t, l.name+": forward", runOp(t, l.Cache, Merge{X: x, Normalized: 1, Sum: true}, xs, stats)[0], want[0])
+			compare(t, l.name+": gradient", runOp(t, l.Cache, BatchNormGrad{X: x}, dy, xs, stats)[0], want[1])
+			compare(t, l.name+": gradient through relu", runOp(t, l.Cache, BatchNormGrad{X: x, ReLU: true}, dy, xs, stats)[0], want[2])
+			got := runOp(t, l.Cache, Merge{X: x, Terms: 1, Normalized: 2, Sum: true, ReLU: true}, other, xs, stats, xs, stats)
+			compare(t, l.name+": sum of plain and normalised", got[0], sum)
+			compare(t, l.name+": its positive part", got[1], positive)
 		}
 	})
 
@@ -339,14 +410,15 @@ func TestOpsAgainstAutodiff(t *testing.T) {
 				want[i] += v[6][i]
 			}
 		}
-		compare(t, "sum", runOp(t, c, op, args...)[0], want)
+		for _, l := range all {
+			compare(t, l.name+": sum", runOp(t, l.Cache, op, args...)[0], want)
+		}
 	})
 }
 
 // TestStatistic checks the statistic on its own, with entries that are equal in all batches and entries that are zero.
 func TestStatistic(t *testing.T) {
-	c := New(be, 0)
-	defer c.Finalize()
+	all := lowerings(t)
 	rng := rand.New(rand.NewPCG(5, 6))
 	for _, batches := range []int{2, 3, 5} {
 		op := Statistic{dtypes.Float64, 50, batches}
@@ -359,25 +431,28 @@ func TestStatistic(t *testing.T) {
 			args = append(args, grads[b])
 		}
 		grads[0][2], grads[1][2] = 0.25, -0.25 // equal in size only: counts for the code's statistic, not for the paper's with two batches
-		got := runOp(t, c, op, args...)[0]
-		compareStatistic(t, got, grads)
-		if got[StatNonZero] != 48 {
-			t.Errorf("%d batches: %v weights counted, want 48: two are equal in every batch", batches, got[StatNonZero])
-		}
-		if batches == 2 && got[StatAbsNonZero] != 47 {
-			t.Errorf("Eq. 15: %v weights counted, want 47", got[StatAbsNonZero])
+		for _, l := range all {
+			got := runOp(t, l.Cache, op, args...)[0]
+			compareStatistic(t, got, grads)
+			if got[StatNonZero] != 48 {
+				t.Errorf("%s, %d batches: %v weights counted, want 48: two are equal in every batch", l.name, batches, got[StatNonZero])
+			}
+			if batches == 2 && got[StatAbsNonZero] != 47 {
+				t.Errorf("%s, Eq. 15: %v weights counted, want 47", l.name, got[StatAbsNonZero])
+			}
 		}
 	}
 }
 
 // TestCache checks that an operation is compiled once, that the limit holds, that evicted operations come back, and that a finalized cache says so.
 func TestCache(t *testing.T) {
-	c := New(be, 2)
+	c := newCache(t, Config{Limit: 2, Kernels: "xla"})
 	act := func(n int) Act { return Act{DType: dtypes.Float32, Batches: 1, Images: 1, H: 1, W: 1, C: n} }
+	relu := func(n int) Op { return Merge{X: act(n), Terms: 1, ReLU: true} }
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			if err := c.Prepare(context.Background(), []Op{ReLU{act(1)}, ReLU{act(2)}}); err != nil {
+			if err := c.Prepare(context.Background(), []Op{relu(1), relu(2)}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -391,7 +466,7 @@ func TestCache(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := c.Call(ReLU{act(n + 1)}, []compute.Buffer{b}); err != nil {
+		if _, _, err := c.Call(relu(n+1), []compute.Buffer{b}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -403,7 +478,7 @@ func TestCache(t *testing.T) {
 		t.Errorf("an impossible operation gave the error %v, which should name %q", err, bad.Name())
 	}
 	c.Finalize()
-	if _, _, err := c.Call(ReLU{act(1)}, nil); err != ErrFinalized {
+	if _, _, err := c.Call(relu(1), nil); err != ErrFinalized {
 		t.Errorf("after Finalize: %v, want ErrFinalized", err)
 	}
 }

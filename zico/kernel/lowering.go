@@ -1,5 +1,7 @@
 package kernel
 
+import "github.com/zeroshotnas/zeroshot/zico/kernel/simd"
+
 // A lowering is a way to compute an operation. All lowerings of an operation compute the same numbers up to rounding; tests compare each with GoMLX's automatic gradients in float64.
 type lowering uint8
 
@@ -21,31 +23,33 @@ func chooseConv(platform string, v Window) lowering {
 	return native
 }
 
-// choose is the table of lowerings: how an operation is computed on a platform.
+// choose is the table of lowerings: how an operation is computed on a platform. Package simd is faster than XLA in every operation that it has, on every shape measured (docs/performance.md); it lacks grouped convolutions other than depthwise ones, dilated ones, and what comes once a network on small arrays.
 func choose(platform string, op Op) lowering {
-	grouped := func(x Act, v Window) bool { return v.Groups > 1 && (v.Groups != x.C || v.Out != x.C) }
+	plain := func(x Act, v Window) bool {
+		return v.Dilation <= 1 && (v.Groups == 1 || v.Groups == x.C && v.Out == x.C)
+	}
 	if platform == "cpu" {
 		switch o := op.(type) {
 		case Conv:
-			if !grouped(o.X, o.Window) && !(o.Groups > 1 && o.Bias) {
+			if plain(o.X, o.Window) && !(o.Groups > 1 && o.Bias) {
 				return vectors
 			}
 		case ConvInputGrad:
-			if !grouped(o.X, o.Window) {
+			if plain(o.X, o.Window) {
 				return vectors
 			}
 		case ConvWeightGrad:
-			if o.Raw && !grouped(o.X, o.Window) {
+			if o.Raw && plain(o.X, o.Window) {
 				return vectors
 			}
 		case LinearWeightGrad:
 			if o.Raw {
 				return vectors
 			}
-		case Linear, LinearInputGrad, BatchNorm, BatchNormGrad, ReLU, AvgPooling, AvgPoolingGrad, MaxPooling, MaxPoolingGrad, GlobalPooling, GlobalPoolingGrad:
+		case Linear, LinearInputGrad, Moments, BatchNormGrad, AvgPooling, AvgPoolingGrad, MaxPooling, MaxPoolingGrad, GlobalPooling, GlobalPoolingGrad:
 			return vectors
-		case Sum:
-			if len(o.Inputs()) <= 32 {
+		case Merge, Sum, Statistic:
+			if len(o.Inputs()) <= simd.MaxTerms {
 				return vectors
 			}
 		}

@@ -21,26 +21,7 @@ const (
 // StatisticLen is the length of a statistic over so many batches.
 func StatisticLen(batches int) int { return StatSquares + batches }
 
-// PaddedSize is the length that raw gradients of size weights are padded to with zeros: 4096, 65536, and from there on by factors of 4. Weights whose gradient is zero in every batch do not count, so the statistic is the same, and one kernel of a few serves layers of all sizes.
-func PaddedSize(size int) int {
-	if size <= 4096 {
-		return 4096
-	}
-	p := 65536
-	for p < size {
-		p *= 4
-	}
-	return p
-}
-
-// PadGradient flattens a gradient and pads it to its PaddedSize. It is a graph function and panics as those do.
-func PadGradient(grad *Node) *Node {
-	flat := Reshape(grad, -1)
-	n := flat.Shape().Size()
-	return Pad(flat, ScalarZero(flat.Graph(), flat.DType()), PadAxis{End: PaddedSize(n) - n})
-}
-
-// Statistic computes the statistic from gradients that were made in several calls: Batches vectors of Size weights, a PaddedSize.
+// Statistic computes the statistic from gradients that were made in several calls: Batches vectors of Size weights.
 type Statistic struct {
 	DType         dtypes.DType
 	Size, Batches int
@@ -59,11 +40,11 @@ func (o Statistic) Inputs() []shapes.Shape {
 // Graph implements Op.
 func (o Statistic) Graph(_ string, g *Graph, in []*Node) []*Node { return []*Node{statistic(in)} }
 
-// finishGrads ends a weight-gradient kernel: the statistic over all its batches or, raw, the gradients as flat vectors of PaddedSize.
+// finishGrads ends a weight-gradient kernel: the statistic over all its batches or, raw, the gradients as flat vectors.
 func finishGrads(grads []*Node, raw bool) []*Node {
 	if raw {
 		for i := range grads {
-			grads[i] = PadGradient(grads[i])
+			grads[i] = Reshape(grads[i], -1)
 		}
 		return grads
 	}
@@ -72,7 +53,7 @@ func finishGrads(grads []*Node, raw bool) []*Node {
 
 // gradShapes are the shapes of raw gradients of size weights, one a batch.
 func (a Act) gradShapes(size int) []shapes.Shape {
-	return repeat(shapes.Make(a.DType, PaddedSize(size)), a.Batches)
+	return repeat(shapes.Make(a.DType, size), a.Batches)
 }
 
 // statistic computes in float64 whatever the type of the gradients: the sums are dominated by weights whose gradients almost cancel, and a weight tensor is small beside the activations that made it.

@@ -3,6 +3,7 @@ package kernel
 import (
 	"unsafe"
 
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 
 	"github.com/zeroshotnas/zeroshot/zico/kernel/simd"
@@ -50,7 +51,6 @@ func (o ConvInputGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 func (o ConvWeightGrad) outputs() []shapes.Shape { return o.X.gradShapes(o.WeightShape(o.X).Size()) }
 
 func (o ConvWeightGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
-	size := o.WeightShape(o.X).Size()
 	a := o.X
 	a.Batches = 1
 	w := a.window(o.Window)
@@ -62,7 +62,6 @@ func (o ConvWeightGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 		} else {
 			k.ConvWeightGrad(w, x, dy, out[b])
 		}
-		clearPadding(out[b], size, a.DType.Size())
 	}
 }
 
@@ -95,41 +94,71 @@ func (o LinearWeightGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 		x := unsafe.Add(in[0], int64(b)*a.Bytes())
 		dy := unsafe.Add(in[1], int64(b)*a.with(1, 1, o.Out).Bytes())
 		k.ConvWeightGrad(a.linear(o.Out), x, dy, out[b])
-		clearPadding(out[b], a.C*o.Out, a.DType.Size())
 	}
 }
 
-func (o BatchNorm) outputs() []shapes.Shape {
-	return []shapes.Shape{o.X.Shape(), o.X.statsShape()}
+func (o Moments) outputs() []shapes.Shape { return one(o.X.statsShape()) }
+
+func (o Moments) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	o.X.eachBatch(func(pictures, stats int) {
+		k.Moments(o.X.Images, o.X.H*o.X.W, o.X.C, o.Eps, unsafe.Add(in[0], pictures), unsafe.Add(out[0], stats))
+	})
 }
 
-func (o BatchNorm) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
-	o.X.eachBatch(func(bytes, stats int) {
-		k.BatchNorm(o.X.Images, o.X.H*o.X.W, o.X.C, o.Eps, unsafe.Add(in[0], bytes), unsafe.Add(out[0], bytes), unsafe.Add(out[1], stats))
+func (o Merge) outputs() []shapes.Shape {
+	n := 0
+	for _, wanted := range []bool{o.Sum, o.ReLU} {
+		if wanted {
+			n++
+		}
+	}
+	return repeat(o.X.Shape(), n)
+}
+
+func (o Merge) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	o.X.eachBatch(func(pictures, stats int) {
+		from := make([]unsafe.Pointer, len(in))
+		for i, p := range in {
+			offset := pictures
+			if i >= o.Terms && (i-o.Terms)%2 == 1 {
+				offset = stats
+			}
+			from[i] = unsafe.Add(p, offset)
+		}
+		var sum, relu unsafe.Pointer
+		if o.ReLU {
+			relu = unsafe.Add(out[len(out)-1], pictures)
+		}
+		if o.Sum {
+			sum = unsafe.Add(out[0], pictures)
+		}
+		k.Merge(o.X.Images, o.X.H*o.X.W, o.X.C, o.Terms, from, sum, relu)
 	})
 }
 
 func (o BatchNormGrad) outputs() []shapes.Shape { return one(o.X.Shape()) }
 
 func (o BatchNormGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
-	o.X.eachBatch(func(bytes, stats int) {
-		k.BatchNormGrad(o.X.Images, o.X.H*o.X.W, o.X.C, unsafe.Add(in[0], bytes), unsafe.Add(in[1], bytes), unsafe.Add(in[2], stats), unsafe.Add(out[0], bytes))
+	o.X.eachBatch(func(pictures, stats int) {
+		k.BatchNormGrad(o.X.Images, o.X.H*o.X.W, o.X.C, o.ReLU, unsafe.Add(in[0], pictures), unsafe.Add(in[1], pictures), unsafe.Add(in[2], stats), unsafe.Add(out[0], pictures))
 	})
 }
 
-// eachBatch calls f with the offsets in bytes of each batch's pictures and of its values a channel.
-func (a Act) eachBatch(f func(bytes, stats int)) {
+// eachBatch calls f with the offsets in bytes of each batch's pictures and stats.
+func (a Act) eachBatch(f func(pictures, stats int)) {
 	single := a
 	single.Batches = 1
 	for b := range a.Batches {
-		f(b*int(single.Bytes()), b*a.C*a.DType.Size())
+		f(b*int(single.Bytes()), b*int(single.StatsBytes()))
 	}
 }
 
-func (o ReLU) outputs() []shapes.Shape { return one(o.X.Shape()) }
+func (o Statistic) outputs() []shapes.Shape {
+	return one(shapes.Make(dtypes.Float64, StatisticLen(o.Batches)))
+}
 
-func (o ReLU) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
-	k.ReLU(o.X.Shape().Size(), in[0], out[0])
+func (o Statistic) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	k.Statistic(o.Size, in, unsafe.Slice((*float64)(out[0]), StatisticLen(o.Batches)))
 }
 
 func (o Sum) outputs() []shapes.Shape { return one(o.X.Shape()) }
@@ -180,9 +209,4 @@ func (o GlobalPoolingGrad) outputs() []shapes.Shape { return one(o.X.Shape()) }
 
 func (o GlobalPoolingGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 	k.GlobalPoolGrad(o.X.pool(0, 0, 0, false), in[0], out[0])
-}
-
-// clearPadding fills a raw gradient of size values up with zeros to its PaddedSize.
-func clearPadding(p unsafe.Pointer, size, bytes int) {
-	clear(unsafe.Slice((*byte)(unsafe.Add(p, size*bytes)), (PaddedSize(size)-size)*bytes))
 }

@@ -64,6 +64,14 @@ func (p *planner) backward(i int) {
 		p.rectify(i)
 		return
 	}
+	if in := p.incoming[i]; nd.Op == net.BatchNorm && len(in) == 1 && in[0].mask != none && p.rectified[in[0].mask] == p.norm[i] {
+		// The rectifier read this batch norm directly: its mask follows from what the batch norm reads anyway.
+		x := p.act(nd.In[0])
+		p.incoming[i] = nil
+		dx := p.call(kernel.BatchNormGrad{X: x, ReLU: true}, []value{in[0].grad, p.norm[i].x, p.norm[i].stats}, x.Bytes())
+		p.send(nd.In[0], contribution{grad: dx[0], mask: none})
+		return
+	}
 	g := p.total(i)
 	a := nd.In[0]
 	x := p.act(a)
@@ -78,13 +86,6 @@ func (p *planner) backward(i int) {
 		if !p.needs[a] {
 			return
 		}
-		if v.Kernel > 1 && v.Stride == 1 && (v.Groups == 1 || v.Groups == x.C && v.Groups == v.Out) {
-			// With stride 1 the gradient by the input is a convolution with the turned weight, often one that the network has anyway.
-			back := kernel.Window{Kernel: v.Kernel, Stride: 1, Pad: v.Kernel - 1 - v.Pad, Groups: v.Groups, Out: x.C}
-			w := p.tensor(turned, i, p.tensors[p.weights[i]].bytes)
-			one(kernel.Conv{X: p.act(i), Window: back}, g, w)
-			return
-		}
 		one(kernel.ConvInputGrad{X: x, Window: v}, g, p.weights[i])
 	case net.Linear:
 		p.weightGrad(i, kernel.LinearWeightGrad{X: x, Out: nd.Out, Raw: p.raw}, g)
@@ -92,7 +93,7 @@ func (p *planner) backward(i int) {
 			one(kernel.LinearInputGrad{X: x, Out: nd.Out}, g, p.weights[i])
 		}
 	case net.BatchNorm:
-		one(kernel.BatchNormGrad{X: x}, g, p.output[i], p.extra[i])
+		one(kernel.BatchNormGrad{X: x}, g, p.norm[i].x, p.norm[i].stats)
 	case net.AvgPool:
 		one(kernel.AvgPoolingGrad{AvgPooling: kernel.AvgPooling{X: x, Kernel: nd.Kernel, Stride: nd.Stride, Pad: nd.Pad, CountPad: nd.CountPad}}, g)
 	case net.MaxPool:
@@ -148,7 +149,7 @@ func (p *planner) weightGrad(i int, op kernel.Op, g value) {
 	if p.raw {
 		sizes = make([]int64, p.batches)
 		for b := range sizes {
-			sizes[b] = int64(kernel.PaddedSize(size) * p.dtype.Size())
+			sizes[b] = int64(size * p.dtype.Size())
 		}
 	}
 	out := p.call(op, []value{p.output[nd.In[0]], g}, sizes...)

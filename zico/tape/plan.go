@@ -25,7 +25,6 @@ const (
 	pixels               // the images
 	labels               // the labels
 	weight               // the weight of a node, made when first used
-	turned               // its weight for the gradient by the input, see Turned
 	bias                 // its bias
 )
 
@@ -86,9 +85,19 @@ func Compile(n *net.Network, o Options) (*Plan, error) {
 	}
 	p := &planner{Plan: Plan{net: n, dtype: o.DType, batches: o.Batches, images: o.Images, raw: o.Raw, loss: none, logits: none}}
 	p.output = make([]value, len(n.Nodes))
-	p.extra = make([]value, len(n.Nodes))
+	p.norm = make([]normalized, len(n.Nodes))
 	p.weights = make([]value, len(n.Nodes))
+	for i := range n.Nodes {
+		p.output[i], p.norm[i], p.weights[i] = none, unnormalized, none
+	}
+	p.rectified = map[value]normalized{}
 	p.incoming = make([][]contribution, len(n.Nodes))
+	p.consumers = make([][]int, len(n.Nodes))
+	for i := range n.Nodes {
+		for _, j := range n.Nodes[i].In {
+			p.consumers[j] = append(p.consumers[j], i)
+		}
+	}
 	p.needs = needsGradient(n)
 	for i := range n.Nodes {
 		if err := p.forward(i); err != nil {
@@ -119,12 +128,22 @@ func needsGradient(n *net.Network) []bool {
 	return needs
 }
 
-// planner holds what is needed only while a plan is made. Per node of the network: its output, an extra value of its forward pass (the inverse standard deviation of a batch norm), its weight, and the gradients that have come in from its consumers.
+// normalized is the output of a batch norm that has not been written: an activation and the stats to normalise it with.
+type normalized struct {
+	x, stats value
+}
+
+var unnormalized = normalized{none, none}
+
+// planner holds what is needed only while a plan is made. Per node of the network: its output (none where it is only in norm, or where nobody reads it), its weight, the nodes that read it, and the gradients that have come in from those.
 type planner struct {
 	Plan
-	output, extra, weights []value
-	incoming               [][]contribution
-	needs                  []bool
+	output, weights []value
+	norm            []normalized
+	rectified       map[value]normalized // outputs of rectifiers that read a batch norm directly
+	consumers       [][]int
+	incoming        [][]contribution
+	needs           []bool
 }
 
 func (p *planner) act(i int) kernel.Act {
@@ -148,21 +167,24 @@ func (p *planner) call(op kernel.Op, in []value, sizes ...int64) []value {
 }
 
 func window(nd *net.Node) kernel.Window {
-	return kernel.Window{Kernel: nd.Kernel, Stride: nd.Stride, Pad: nd.Pad, Groups: nd.Groups, Out: nd.Out}
+	return kernel.Window{Kernel: nd.Kernel, Stride: nd.Stride, Pad: nd.Pad, Groups: nd.Groups, Out: nd.Out, Dilation: nd.Dilation}
 }
 
 func (p *planner) forward(i int) error {
 	nd := &p.net.Nodes[i]
 	y := p.act(i)
-	p.output[i], p.extra[i], p.weights[i] = none, none, none
-	if nd.Op == net.Input {
+	switch nd.Op {
+	case net.Input:
 		p.output[i] = p.tensor(pixels, i, y.Bytes())
+		return nil
+	case net.Add, net.ReLU:
+		p.merge(i)
 		return nil
 	}
 	x := p.act(nd.In[0])
 	in := make([]value, 0, len(nd.In)+2)
 	for _, j := range nd.In {
-		in = append(in, p.output[j])
+		in = append(in, p.written(j))
 	}
 	if nd.Op.HasWeights() {
 		size := int64(p.dtype.Size())
@@ -178,12 +200,8 @@ func (p *planner) forward(i int) error {
 	case net.Conv:
 		op = kernel.Conv{X: x, Window: window(nd), Bias: nd.Bias}
 	case net.BatchNorm:
-		inv := int64(p.batches*x.C) * int64(p.dtype.Size())
-		out := p.call(kernel.BatchNorm{X: x, Eps: nd.Eps}, in, y.Bytes(), inv)
-		p.output[i], p.extra[i] = out[0], out[1]
+		p.norm[i] = normalized{in[0], p.call(kernel.Moments{X: x, Eps: nd.Eps}, in, x.StatsBytes())[0]}
 		return nil
-	case net.ReLU:
-		op = kernel.ReLU{X: x}
 	case net.AvgPool:
 		op = kernel.AvgPooling{X: x, Kernel: nd.Kernel, Stride: nd.Stride, Pad: nd.Pad, CountPad: nd.CountPad}
 	case net.MaxPool:
@@ -192,12 +210,6 @@ func (p *planner) forward(i int) error {
 		op = kernel.GlobalPooling{X: x}
 	case net.Linear:
 		op = kernel.Linear{X: x, Out: nd.Out, Bias: nd.Bias}
-	case net.Add:
-		if len(in) == 1 {
-			p.output[i] = in[0]
-			return nil
-		}
-		op = kernel.Sum{X: x, Terms: len(in)}
 	case net.Concat:
 		c := kernel.Concat{X: x}
 		if len(in) > len(c.Channels) {
@@ -224,10 +236,88 @@ func (p *planner) forward(i int) error {
 	return nil
 }
 
+// written returns the output of node i, which a batch norm has to write for it.
+func (p *planner) written(i int) value {
+	if p.output[i] == none && p.norm[i] != unnormalized {
+		p.output[i] = p.add([]int{i}, true, false)[0]
+	}
+	return p.output[i]
+}
+
+// add adds up the outputs of nodes of one shape, normalising on the way those that are not written, and returns the sum, its positive part, or both.
+func (p *planner) add(nodes []int, sum, relu bool) []value {
+	op := kernel.Merge{X: p.act(nodes[0]), Sum: sum, ReLU: relu}
+	var in, pairs []value
+	for _, j := range nodes {
+		if p.output[j] == none {
+			op.Normalized++
+			pairs = append(pairs, p.norm[j].x, p.norm[j].stats)
+		} else {
+			op.Terms++
+			in = append(in, p.output[j])
+		}
+	}
+	sizes := make([]int64, 0, 2)
+	for _, wanted := range []bool{sum, relu} {
+		if wanted {
+			sizes = append(sizes, op.X.Bytes())
+		}
+	}
+	return p.call(op, append(in, pairs...), sizes...)
+}
+
+// merge plans an addition or a rectifier. All rectifiers of one node share their output, which is made together with the sum it rectifies.
+func (p *planner) merge(i int) {
+	if p.output[i] != none {
+		return
+	}
+	nd := &p.net.Nodes[i]
+	if nd.Op == net.ReLU {
+		j := nd.In[0]
+		source := unnormalized
+		if p.output[j] == none {
+			source = p.norm[j]
+		}
+		p.setRectified(j, p.add([]int{j}, false, true)[0], source)
+		return
+	}
+	if len(nd.In) == 1 {
+		p.output[i], p.norm[i] = p.output[nd.In[0]], p.norm[nd.In[0]]
+		return
+	}
+	sum, relu := i == p.net.Output, false
+	for _, j := range p.consumers[i] {
+		if p.net.Nodes[j].Op == net.ReLU {
+			relu = true
+		} else {
+			sum = true
+		}
+	}
+	out := p.add(nd.In, sum || !relu, relu)
+	if sum || !relu {
+		p.output[i] = out[0]
+	}
+	if relu {
+		p.setRectified(i, out[len(out)-1], unnormalized)
+	}
+}
+
+// setRectified hands the positive part of node j's output to the rectifiers that read it.
+func (p *planner) setRectified(j int, out value, source normalized) {
+	for _, k := range p.consumers[j] {
+		if p.net.Nodes[k].Op == net.ReLU {
+			p.output[k] = out
+		}
+	}
+	if source != unnormalized {
+		p.rectified[out] = source
+	}
+}
+
 func (p *planner) lossStep(keepLogits bool) {
 	out := p.act(p.net.Output)
 	lab := p.tensor(labels, 0, int64(p.batches*p.images)*4)
-	logits := p.output[p.net.Output]
+	logits := p.written(p.net.Output)
 	v := p.call(kernel.CrossEntropy{X: out}, []value{logits, lab}, int64(p.batches)*int64(p.dtype.Size()), out.Bytes())
 	p.loss = v[0]
 	if keepLogits {

@@ -3,7 +3,6 @@ package tape
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -61,10 +60,10 @@ func UploadFloats(be *backend.Backend, dtype dtypes.DType, data []float32, dims 
 
 // Outcome is what a run leaves.
 type Outcome struct {
-	Losses []float64   // mean cross-entropy of each batch
-	Layers []Layer     // in the order of the backward pass
-	Logits [][]float64 // [batch][class] of the first image of each batch, with Options.Logits
-	Wait   time.Duration
+	Losses  []float64   // mean cross-entropy of each batch
+	Layers  []Layer     // in the order of the backward pass
+	Logits  [][]float64 // [batch][class] of the first image of each batch, with Options.Logits
+	Kernels kernel.Use
 }
 
 // Layer is what a run leaves for one weighted layer.
@@ -72,13 +71,13 @@ type Layer struct {
 	Index     int              // net.Node.Layer
 	Size      int              // number of weights
 	Statistic []float64        // see kernel.StatSum; nil in a raw run
-	Gradients []compute.Buffer // in a raw run: one a batch, [kernel.PaddedSize(Size)], owned by the caller
+	Gradients []compute.Buffer // in a raw run: one a batch, [Size], owned by the caller
 }
 
-// Run executes the plan with the weights that seed gives (package formula). Runs of any number of plans may go on at the same time over one cache; each result depends on its plan, inputs and seed alone.
+// Run executes the plan with the weights that w holds. Runs of any number of plans may go on at the same time over one cache; each result depends on its plan, inputs and weights alone.
 // It stops between two kernels when ctx ends, with the context's error. All device memory of the run is freed on return, but for raw gradients.
-func (p *Plan) Run(ctx context.Context, cache *kernel.Cache, in *Inputs, seed uint64) (_ *Outcome, err error) {
-	r := runner{Plan: p, be: cache.Backend(), seed: seed, bufs: make([]compute.Buffer, len(p.tensors))}
+func (p *Plan) Run(ctx context.Context, cache *kernel.Cache, in *Inputs, w *Parameters) (_ *Outcome, err error) {
+	r := runner{Plan: p, weights: w, bufs: make([]compute.Buffer, len(p.tensors))}
 	out := &Outcome{}
 	defer func() {
 		r.free()
@@ -100,8 +99,8 @@ func (p *Plan) Run(ctx context.Context, cache *kernel.Cache, in *Inputs, seed ui
 			}
 			args = append(args, b)
 		}
-		res, wait, err := cache.Call(st.op, args)
-		out.Wait += wait
+		res, use, err := cache.Call(st.op, args)
+		out.Kernels.Add(use)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.net.Name, err)
 		}
@@ -120,9 +119,8 @@ func (p *Plan) Run(ctx context.Context, cache *kernel.Cache, in *Inputs, seed ui
 
 type runner struct {
 	*Plan
-	be   *backend.Backend
-	seed uint64
-	bufs []compute.Buffer // owned by the runner; nil for pixels and labels
+	weights *Parameters
+	bufs    []compute.Buffer // owned by the runner; nil for inputs and weights
 }
 
 func (r *runner) buffer(v value, in *Inputs) (compute.Buffer, error) {
@@ -131,31 +129,12 @@ func (r *runner) buffer(v value, in *Inputs) (compute.Buffer, error) {
 		return in.pixels, nil
 	case labels:
 		return in.labels, nil
-	case weight, turned, bias:
-		if r.bufs[v] == nil {
-			b, err := r.draw(t)
-			if err != nil {
-				return nil, err
-			}
-			r.bufs[v] = b
-		}
+	case weight:
+		return r.weights.weight(t.node)
+	case bias:
+		return r.weights.bias(t.node)
 	}
 	return r.bufs[v], nil
-}
-
-// draw makes a weight or bias on the device.
-func (r *runner) draw(t tensor) (compute.Buffer, error) {
-	var data []float32
-	var dims []int
-	switch t.kind {
-	case weight:
-		data, dims = Weights(r.net, t.node, r.seed)
-	case turned:
-		data, dims = Turned(Weights(r.net, t.node, r.seed))
-	default:
-		data, dims = Biases(r.net, t.node, r.seed), []int{r.net.Nodes[t.node].Out}
-	}
-	return UploadFloats(r.be, r.dtype, data, dims...)
 }
 
 func (r *runner) freeAfter(v value, s int) {

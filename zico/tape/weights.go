@@ -1,9 +1,68 @@
 package tape
 
 import (
+	"sync"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+
 	"github.com/zeroshotnas/zeroshot/spaces/net"
+	"github.com/zeroshotnas/zeroshot/zico/backend"
 	"github.com/zeroshotnas/zeroshot/zico/formula"
 )
+
+// Parameters are the weights and biases of a network on the device. They are drawn when a run first needs them and kept for the next: the runs over the batches of a score share them. They are safe for concurrent use.
+type Parameters struct {
+	be    *backend.Backend
+	net   *net.Network
+	dtype dtypes.DType
+	seed  uint64
+
+	mu      sync.Mutex
+	weights map[int]compute.Buffer // by node
+	biases  map[int]compute.Buffer
+}
+
+// NewParameters are the parameters of a network, of type dtype, that seed gives (package formula). Nothing is drawn yet.
+func NewParameters(be *backend.Backend, n *net.Network, dtype dtypes.DType, seed uint64) *Parameters {
+	return &Parameters{be: be, net: n, dtype: dtype, seed: seed, weights: map[int]compute.Buffer{}, biases: map[int]compute.Buffer{}}
+}
+
+func (w *Parameters) weight(node int) (compute.Buffer, error) {
+	return w.get(w.weights, node, func() ([]float32, []int) { return Weights(w.net, node, w.seed) })
+}
+
+func (w *Parameters) bias(node int) (compute.Buffer, error) {
+	return w.get(w.biases, node, func() ([]float32, []int) {
+		return Biases(w.net, node, w.seed), []int{w.net.Nodes[node].Out}
+	})
+}
+
+func (w *Parameters) get(m map[int]compute.Buffer, node int, draw func() ([]float32, []int)) (compute.Buffer, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if b, ok := m[node]; ok {
+		return b, nil
+	}
+	data, dims := draw()
+	b, err := UploadFloats(w.be, w.dtype, data, dims...)
+	if err == nil {
+		m[node] = b
+	}
+	return b, err
+}
+
+// Finalize frees the device memory; no run may use the parameters any more.
+func (w *Parameters) Finalize() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range []map[int]compute.Buffer{w.weights, w.biases} {
+		for _, b := range m {
+			_ = b.Finalize()
+		}
+		clear(m)
+	}
+}
 
 // Weights draws the weight of a Conv or Linear node from the formula, in the layout of the kernels: [kernel, kernel, in/groups, out] or [in, out].
 func Weights(n *net.Network, node int, seed uint64) (data []float32, dims []int) {
@@ -27,28 +86,6 @@ func Weights(n *net.Network, node int, seed uint64) (data []float32, dims []int)
 		}
 	}
 	return data, dims
-}
-
-// Turned turns a convolution's weight [k, k, in/groups, out] by half a turn and swaps its channels: the weight [k, k, out, in] with which a convolution of the output's gradient gives the input's. A depthwise weight [k, k, 1, channels] keeps its shape.
-func Turned(data []float32, dims []int) ([]float32, []int) {
-	window, in, out := dims[0]*dims[1], dims[2], dims[3]
-	res := make([]float32, len(data))
-	if in == 1 {
-		for w := range window {
-			copy(res[w*out:(w+1)*out], data[(window-1-w)*out:])
-		}
-		return res, dims
-	}
-	for w := range window {
-		from := data[(window-1-w)*in*out:]
-		to := res[w*in*out:]
-		for c := range in {
-			for o := range out {
-				to[o*in+c] = from[c*out+o]
-			}
-		}
-	}
-	return res, []int{dims[0], dims[1], out, in}
 }
 
 // Biases draws the bias [out] of a Conv or Linear node.

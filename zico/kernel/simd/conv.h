@@ -51,29 +51,58 @@ static void NAME(pack)(const void *from_w, void *to, idx k, idx in, idx out, int
 }
 
 // CHAIN is the greatest number of products that are added one after the other before their sum is added to the output: a longer chain loses digits in float32, and rectifiers whose input is nearly 0 then flip.
-#define CHAIN 64
+#define CHAIN 48
 
-// tile computes P pixels times V vectors of output channels. x is the first pixel's window, px the distance of pixels in it, xrow that of rows; w are packed weights; y the first output pixel, py the distance of pixels there, last the place of the last vector, n the number of channels if there are fewer than VL.
-INLINE void NAME(tile)(const int P, const int V, const REAL *x, idx xrow, idx px, const REAL *w, const REAL *bias, idx kh, idx run, REAL *y, idx py, idx last, idx n) {
-	for (idx i = 0; i < kh; i++, x += xrow)
-		for (idx j = 0; j < run;) {
+// AT4 is a value of pixel p of 16, by one of four pointers: a register for each pixel would not fit.
+#define AT4(x, p, px, px3) (x[(p) / 4] + ((p) % 4 == 0 ? 0 : (p) % 4 == 1 ? px : (p) % 4 == 2 ? 2 * px : px3))
+// KEEP hides where pointers come from, so that the compiler does not go back to one register for each pixel.
+#define KEEP(x) __asm__("" : "+r"(x[0]), "+r"(x[1]), "+r"(x[2]), "+r"(x[3]))
+
+// chain adds the products of n steps to acc. A step is one input value of each of P pixels, times V vectors of weights; with taps it is one value of each of P + 2 pixels, each times the weights of three neighbouring taps, which lie apart in w by a run of n.
+INLINE void NAME(chain)(const int P, const int V, const int taps, vec acc[16][3], const REAL *from, idx px, const REAL *w, idx n) {
+	const REAL *x[5] = {from, from + 4 * px, from + 8 * px, from + 12 * px, from + 16 * px};
+	idx px3 = 3 * px;
+	for (idx j = 0; j < n; j++, w += V * VL) {
+		vec wv[3];
+		if (taps) {
+#pragma GCC unroll 3
+			for (int t = 0; t < 3; t++) wv[t] = LOAD(w + t * px * VL);
+#pragma GCC unroll 18
+			for (int p = 0; p < P + 2; p++) {
+				REAL s = *AT4(x, p, px, px3);
+				if (p < P) acc[p][0] += s * wv[0];
+				if (p >= 1 && p < P + 1) acc[p - 1][0] += s * wv[1];
+				if (p >= 2) acc[p - 2][0] += s * wv[2];
+			}
+		} else {
+#pragma GCC unroll 3
+			for (int v = 0; v < V; v++) wv[v] = LOAD(w + v * VL);
+#pragma GCC unroll 16
+			for (int p = 0; p < P; p++) {
+				REAL s = *AT4(x, p, px, px3);
+#pragma GCC unroll 3
+				for (int v = 0; v < V; v++) acc[p][v] += s * wv[v];
+			}
+		}
+#pragma GCC unroll 5
+		for (int i = 0; i < 5; i++) x[i]++;
+		KEEP(x);
+	}
+}
+
+// tile computes P pixels times V vectors of output channels. x is the first pixel's window, px the distance of pixels in it, xrow that of rows; w are packed weights; y the first output pixel, py the distance of pixels there, last the place of the last vector, n the number of channels if there are fewer than VL. taps tells that windows have three columns and lie side by side.
+INLINE void NAME(tile)(const int P, const int V, const int taps, const REAL *x, idx xrow, idx px, const REAL *w, const REAL *bias, idx kh, idx run, REAL *y, idx py, idx last, idx n) {
+	idx steps = taps ? px : run, most = taps ? CHAIN / 3 : CHAIN;
+	for (idx i = 0; i < kh; i++, x += xrow, w += run * V * VL)
+		for (idx j = 0, end; j < steps; j = end) {
 			vec acc[16][3];
 #pragma GCC unroll 16
 			for (int p = 0; p < P; p++)
 #pragma GCC unroll 3
 				for (int v = 0; v < V; v++) acc[p][v] = (vec){0};
 			int fresh = i == 0 && j == 0;
-			for (idx end = run - j <= CHAIN + CHAIN / 2 ? run : j + CHAIN; j < end; j++, w += V * VL) {
-				vec wv[3];
-#pragma GCC unroll 3
-				for (int v = 0; v < V; v++) wv[v] = LOAD(w + v * VL);
-#pragma GCC unroll 16
-				for (int p = 0; p < P; p++) {
-					REAL s = x[p * px + j];
-#pragma GCC unroll 3
-					for (int v = 0; v < V; v++) acc[p][v] += s * wv[v];
-				}
-			}
+			end = steps - j <= most + most / 2 ? steps : j + most;
+			NAME(chain)(P, V, taps, acc, x + j, px, w + j * V * VL, end - j);
 			if (n < VL) {
 #pragma GCC unroll 16
 				for (int p = 0; p < P; p++)
@@ -96,28 +125,37 @@ INLINE void NAME(tile)(const int P, const int V, const REAL *x, idx xrow, idx px
 }
 
 #define TILE_ARGS const REAL *x, idx xrow, idx px, const REAL *w, const REAL *bias, idx kh, idx run, REAL *y, idx py, idx last, idx n
-#define TILE_CASE(P, V, MAX) \
+#define TILE_CASE(P, V, MAX, TAPS) \
 	case P: \
-		if (P <= MAX) NAME(tile)(P <= MAX ? P : 1, V, x, xrow, px, w, bias, kh, run, y, py, last, n); \
+		if (P <= MAX) NAME(tile)(P <= MAX ? P : 1, V, TAPS, x, xrow, px, w, bias, kh, run, y, py, last, n); \
 		break;
 static __attribute__((noinline)) void NAME(tile1)(idx p, TILE_ARGS) {
 	switch (p) {
-		TILE_CASE(1, 1, TILE1) TILE_CASE(2, 1, TILE1) TILE_CASE(3, 1, TILE1) TILE_CASE(4, 1, TILE1) TILE_CASE(5, 1, TILE1) TILE_CASE(6, 1, TILE1) TILE_CASE(7, 1, TILE1) TILE_CASE(8, 1, TILE1)
-		TILE_CASE(9, 1, TILE1) TILE_CASE(10, 1, TILE1) TILE_CASE(11, 1, TILE1) TILE_CASE(12, 1, TILE1) TILE_CASE(13, 1, TILE1) TILE_CASE(14, 1, TILE1) TILE_CASE(15, 1, TILE1) TILE_CASE(16, 1, TILE1)
+		TILE_CASE(1, 1, TILE1, 0) TILE_CASE(2, 1, TILE1, 0) TILE_CASE(3, 1, TILE1, 0) TILE_CASE(4, 1, TILE1, 0) TILE_CASE(5, 1, TILE1, 0) TILE_CASE(6, 1, TILE1, 0) TILE_CASE(7, 1, TILE1, 0) TILE_CASE(8, 1, TILE1, 0)
+		TILE_CASE(9, 1, TILE1, 0) TILE_CASE(10, 1, TILE1, 0) TILE_CASE(11, 1, TILE1, 0) TILE_CASE(12, 1, TILE1, 0) TILE_CASE(13, 1, TILE1, 0) TILE_CASE(14, 1, TILE1, 0) TILE_CASE(15, 1, TILE1, 0) TILE_CASE(16, 1, TILE1, 0)
+	}
+}
+static __attribute__((noinline)) void NAME(tile_taps)(idx p, TILE_ARGS) {
+	switch (p) {
+		TILE_CASE(1, 1, TILE1, 1) TILE_CASE(2, 1, TILE1, 1) TILE_CASE(3, 1, TILE1, 1) TILE_CASE(4, 1, TILE1, 1) TILE_CASE(5, 1, TILE1, 1) TILE_CASE(6, 1, TILE1, 1) TILE_CASE(7, 1, TILE1, 1) TILE_CASE(8, 1, TILE1, 1)
+		TILE_CASE(9, 1, TILE1, 1) TILE_CASE(10, 1, TILE1, 1) TILE_CASE(11, 1, TILE1, 1) TILE_CASE(12, 1, TILE1, 1) TILE_CASE(13, 1, TILE1, 1) TILE_CASE(14, 1, TILE1, 1) TILE_CASE(15, 1, TILE1, 1) TILE_CASE(16, 1, TILE1, 1)
 	}
 }
 static __attribute__((noinline)) void NAME(tile2)(idx p, TILE_ARGS) {
 	switch (p) {
-		TILE_CASE(1, 2, TILE2) TILE_CASE(2, 2, TILE2) TILE_CASE(3, 2, TILE2) TILE_CASE(4, 2, TILE2) TILE_CASE(5, 2, TILE2) TILE_CASE(6, 2, TILE2) TILE_CASE(7, 2, TILE2) TILE_CASE(8, 2, TILE2)
+		TILE_CASE(1, 2, TILE2, 0) TILE_CASE(2, 2, TILE2, 0) TILE_CASE(3, 2, TILE2, 0) TILE_CASE(4, 2, TILE2, 0) TILE_CASE(5, 2, TILE2, 0) TILE_CASE(6, 2, TILE2, 0) TILE_CASE(7, 2, TILE2, 0) TILE_CASE(8, 2, TILE2, 0)
 	}
 }
 static __attribute__((noinline)) void NAME(tile3)(idx p, TILE_ARGS) {
 	switch (p) {
-		TILE_CASE(1, 3, TILE3) TILE_CASE(2, 3, TILE3) TILE_CASE(3, 3, TILE3) TILE_CASE(4, 3, TILE3) TILE_CASE(5, 3, TILE3) TILE_CASE(6, 3, TILE3) TILE_CASE(7, 3, TILE3) TILE_CASE(8, 3, TILE3)
+		TILE_CASE(1, 3, TILE3, 0) TILE_CASE(2, 3, TILE3, 0) TILE_CASE(3, 3, TILE3, 0) TILE_CASE(4, 3, TILE3, 0) TILE_CASE(5, 3, TILE3, 0) TILE_CASE(6, 3, TILE3, 0) TILE_CASE(7, 3, TILE3, 0) TILE_CASE(8, 3, TILE3, 0)
 	}
 }
 #undef TILE_CASE
 #undef TILE_ARGS
+#undef AT4
+#undef KEEP
+#undef CHAIN
 
 // row computes n output pixels in a row for one block of channels, in tiles of nearly equal size.
 static void NAME(row)(const zs_conv *s, idx count, const REAL *x, idx xrow, const REAL *packed, const REAL *bias, REAL *y) {
@@ -134,7 +172,9 @@ static void NAME(row)(const zs_conv *s, idx count, const REAL *x, idx xrow, cons
 			const REAL *xt = x + p * px;
 			REAL *yt = y + p * py + o0;
 			const REAL *bt = bias ? bias + o0 : NULL;
-			if (v == 1)
+			if (v == 1 && s->kw == 3 && s->stride == 1 && s->c >= VL)
+				NAME(tile_taps)(size, xt, xrow, px, w, bt, s->kh, run, yt, py, last, n);
+			else if (v == 1)
 				NAME(tile1)(size, xt, xrow, px, w, bt, s->kh, run, yt, py, last, n);
 			else if (v == 2)
 				NAME(tile2)(size, xt, xrow, px, w, bt, s->kh, run, yt, py, last, n);

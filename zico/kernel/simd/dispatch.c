@@ -19,6 +19,12 @@ const zs_kernels *zs_find(const char *isa, int bytes) {
 	return NULL;
 }
 
+void *zs_alloc(size_t bytes) {
+	void *p;
+	if (posix_memalign(&p, 64, bytes)) abort();
+	return p;
+}
+
 static _Thread_local struct {
 	void *p;
 	size_t bytes;
@@ -27,8 +33,7 @@ static _Thread_local struct {
 void *zs_scratch(int slot, size_t bytes) {
 	if (scratch[slot].bytes < bytes) {
 		free(scratch[slot].p);
-		scratch[slot].p = NULL;
-		if (posix_memalign(&scratch[slot].p, 64, bytes)) abort();
+		scratch[slot].p = zs_alloc(bytes);
 		scratch[slot].bytes = bytes;
 	}
 	return scratch[slot].p;

@@ -1,16 +1,5 @@
 // Operations on each value alone; ranges are of values.
 
-static void NAME(relu)(const void *xv, void *yv, idx from, idx to) {
-	const REAL *x = xv;
-	REAL *y = yv;
-	idx i = from;
-	for (; i + VL <= to; i += VL) {
-		vec a = LOAD(x + i);
-		STORE(y + i, NAME(where)(a > 0, a));
-	}
-	for (; i < to; i++) y[i] = x[i] > 0 ? x[i] : 0;
-}
-
 static void NAME(sum)(const zs_sum *s, void *yv, idx from, idx to) {
 	REAL *y = yv;
 	// A stretch at a time, which stays in registers and the first cache while the inputs are added to it.

@@ -51,85 +51,120 @@ static void NAME(moments)(const void *xv, idx pixels, idx c, double *mean, doubl
 	}
 }
 
-static void NAME(normalize)(const void *xv, idx pixels, idx c, const double *mean, const double *inv, void *yv, idx from, idx to) {
-	const REAL *x = (const REAL *)xv + from * pixels * c;
-	REAL *y = (REAL *)yv + from * pixels * c;
-	pixels *= to - from;
+// merge adds up pictures, some of them normalised on the way, and writes the sum, or its positive part, or both.
+static void NAME(merge)(const zs_merge *s, idx from, idx to) {
+	idx c = s->c, n = (to - from) * s->pixels, start = from * s->pixels * c;
+	REAL *sum = s->sum ? (REAL *)s->sum + start : NULL, *relu = s->relu ? (REAL *)s->relu + start : NULL;
 	if (c < VL) {
-		for (idx p = 0; p < pixels; p++)
-			for (idx e = 0; e < c; e++) y[p * c + e] = (x[p * c + e] - (REAL)mean[e]) * (REAL)inv[e];
+		for (idx p = 0; p < n; p++)
+			for (idx e = 0; e < c; e++) {
+				REAL acc = 0;
+				for (idx t = 0; t < s->terms; t++) acc += ((const REAL *)s->in[t])[start + p * c + e];
+				for (idx t = 0; t < s->normalized; t++) {
+					const REAL *mean = s->stats[t];
+					acc += (((const REAL *)s->in[s->terms + t])[start + p * c + e] - mean[e] - mean[c + e]) * mean[2 * c + e];
+				}
+				if (sum) sum[p * c + e] = acc;
+				if (relu) relu[p * c + e] = acc > 0 ? acc : 0;
+			}
 		return;
 	}
-	// Pixels at a time, such that the second and later vectors of channels find them in the cache.
-	idx step = 4096 / c + 1;
-	for (idx p0 = 0; p0 < pixels; p0 += step) {
-		idx p1 = p0 + step < pixels ? p0 + step : pixels;
+	// Pixels at a time, such that the later vectors of channels find them in the cache.
+	idx step = 1024 / c + 1;
+	for (idx p0 = 0; p0 < n; p0 += step) {
+		idx p1 = p0 + step < n ? p0 + step : n;
 		for (idx b = 0; b < BLOCKS(c); b++) {
 			idx at = BLOCK_AT(b, c);
-			vec m, i;
-			for (idx e = 0; e < VL; e++) m[e] = (REAL)mean[at + e], i[e] = (REAL)inv[at + e];
-			for (idx p = p0; p < p1; p++) STORE(y + p * c + at, (LOAD(x + p * c + at) - m) * i);
+			for (idx p = p0; p < p1; p++) {
+				idx i = p * c + at;
+				vec acc = {0};
+				for (idx t = 0; t < s->terms; t++) acc += LOAD((const REAL *)s->in[t] + start + i);
+				for (idx t = 0; t < s->normalized; t++) {
+					const REAL *mean = (const REAL *)s->stats[t] + at;
+					acc += (LOAD((const REAL *)s->in[s->terms + t] + start + i) - LOAD(mean) - LOAD(mean + c)) * LOAD(mean + 2 * c);
+				}
+				if (sum) STORE(sum + i, acc);
+				if (relu) STORE(relu + i, NAME(where)(acc > 0, acc));
+			}
 		}
 	}
 }
 
+// Gradients of the normalised x, y = (x - mean) * inv. With relu the gradient dy is that of max(y, 0): it counts where x > mean.
+
 // products adds up dy and dy*y for each channel of an image.
-static void NAME(products)(const void *dyv, const void *yv, idx pixels, idx c, double *sum, double *product, idx from, idx to) {
+static void NAME(products)(const void *dyv, const void *xv, const void *stats, int relu, idx pixels, idx c, double *sum, double *product, idx from, idx to) {
+	const REAL *mean = stats, *rest = mean + c, *inv = rest + c;
 	for (idx image = from; image < to; image++) {
-		const REAL *dy = (const REAL *)dyv + image * pixels * c, *y = (const REAL *)yv + image * pixels * c;
+		const REAL *dy = (const REAL *)dyv + image * pixels * c, *x = (const REAL *)xv + image * pixels * c;
 		double *s = sum + image * c, *t = product + image * c;
 		if (c < VL) {
 			for (idx e = 0; e < c; e++) {
 				s[e] = t[e] = 0;
-				for (idx p = 0; p < pixels; p++) s[e] += dy[p * c + e], t[e] += (double)dy[p * c + e] * y[p * c + e];
+				for (idx p = 0; p < pixels; p++) {
+					REAL d = dy[p * c + e], y = x[p * c + e] - mean[e] - rest[e];
+					if (relu && !(y > 0)) continue;
+					s[e] += d;
+					t[e] += (double)d * y * inv[e];
+				}
 			}
 			continue;
 		}
 		for (idx b = 0; b < BLOCKS(c); b++) {
 			idx at = BLOCK_AT(b, c), p = 0;
-			vec a0 = {0}, a1 = {0}, a2 = {0}, a3 = {0}, b0 = {0}, b1 = {0}, b2 = {0}, b3 = {0};
-			for (; p + 4 <= pixels; p += 4) {
-				const REAL *q = dy + p * c + at, *r = y + p * c + at;
-				vec d0 = LOAD(q), d1 = LOAD(q + c), d2 = LOAD(q + 2 * c), d3 = LOAD(q + 3 * c);
+			vec a0 = {0}, a1 = {0}, b0 = {0}, b1 = {0}, m = LOAD(mean + at), l = LOAD(rest + at), i = LOAD(inv + at);
+			for (; p + 2 <= pixels; p += 2) {
+				const REAL *q = dy + p * c + at, *r = x + p * c + at;
+				vec d0 = LOAD(q), d1 = LOAD(q + c), y0 = LOAD(r) - m - l, y1 = LOAD(r + c) - m - l;
+				if (relu) {
+					d0 = NAME(where)(y0 > 0, d0);
+					d1 = NAME(where)(y1 > 0, d1);
+				}
 				a0 += d0;
 				a1 += d1;
-				a2 += d2;
-				a3 += d3;
-				b0 += d0 * LOAD(r);
-				b1 += d1 * LOAD(r + c);
-				b2 += d2 * LOAD(r + 2 * c);
-				b3 += d3 * LOAD(r + 3 * c);
+				b0 += d0 * y0;
+				b1 += d1 * y1;
 			}
 			for (; p < pixels; p++) {
-				vec d = LOAD(dy + p * c + at);
+				vec d = LOAD(dy + p * c + at), y = LOAD(x + p * c + at) - m - l;
+				if (relu) d = NAME(where)(y > 0, d);
 				a0 += d;
-				b0 += d * LOAD(y + p * c + at);
+				b0 += d * y;
 			}
-			a0 = (a0 + a1) + (a2 + a3);
-			b0 = (b0 + b1) + (b2 + b3);
+			a0 += a1;
+			b0 = (b0 + b1) * i;
 			for (idx e = 0; e < VL; e++) s[at + e] = (double)a0[e], t[at + e] = (double)b0[e];
 		}
 	}
 }
 
-// normalize_grad is inv * (dy - m1 - y * m2).
-static void NAME(normalize_grad)(const void *dyv, const void *yv, idx pixels, idx c, const double *m1, const double *m2, const double *inv, void *dxv, idx from, idx to) {
-	const REAL *dy = (const REAL *)dyv + from * pixels * c, *y = (const REAL *)yv + from * pixels * c;
+// normalize_grad is inv * (dy - m1 - y * m2), with the means m1 of dy and m2 of dy*y.
+static void NAME(normalize_grad)(const void *dyv, const void *xv, const void *stats, int relu, idx pixels, idx c, const double *m1, const double *m2, void *dxv, idx from, idx to) {
+	const REAL *mean = stats, *rest = mean + c, *inv = rest + c;
+	const REAL *dy = (const REAL *)dyv + from * pixels * c, *x = (const REAL *)xv + from * pixels * c;
 	REAL *dx = (REAL *)dxv + from * pixels * c;
 	pixels *= to - from;
 	if (c < VL) {
 		for (idx p = 0; p < pixels; p++)
-			for (idx e = 0; e < c; e++) dx[p * c + e] = (REAL)inv[e] * (dy[p * c + e] - (REAL)m1[e] - y[p * c + e] * (REAL)m2[e]);
+			for (idx e = 0; e < c; e++) {
+				REAL y = x[p * c + e] - mean[e] - rest[e], d = relu && !(y > 0) ? 0 : dy[p * c + e];
+				dx[p * c + e] = inv[e] * (d - (REAL)m1[e] - y * inv[e] * (REAL)m2[e]);
+			}
 		return;
 	}
-	idx step = 4096 / c + 1;
+	idx step = 2048 / c + 1;
 	for (idx p0 = 0; p0 < pixels; p0 += step) {
 		idx p1 = p0 + step < pixels ? p0 + step : pixels;
 		for (idx b = 0; b < BLOCKS(c); b++) {
 			idx at = BLOCK_AT(b, c);
-			vec u, v, i;
-			for (idx e = 0; e < VL; e++) u[e] = (REAL)m1[at + e], v[e] = (REAL)m2[at + e], i[e] = (REAL)inv[at + e];
-			for (idx p = p0; p < p1; p++) STORE(dx + p * c + at, i * (LOAD(dy + p * c + at) - u - LOAD(y + p * c + at) * v));
+			vec m = LOAD(mean + at), l = LOAD(rest + at), i = LOAD(inv + at), u, v;
+			for (idx e = 0; e < VL; e++) u[e] = (REAL)m1[at + e], v[e] = (REAL)m2[at + e];
+			v *= i;
+			for (idx p = p0; p < p1; p++) {
+				vec d = LOAD(dy + p * c + at), y = LOAD(x + p * c + at) - m - l;
+				if (relu) d = NAME(where)(y > 0, d);
+				STORE(dx + p * c + at, i * (d - u - y * v));
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@
 package simd
 
 /*
+#cgo LDFLAGS: -lm
 #include <stdlib.h>
 #include <string.h>
 #include "simd.h"
@@ -34,16 +35,15 @@ static void zs_depthwise_weight_grad(const zs_kernels *k, zs_conv s, const void 
 static void zs_moments(const zs_kernels *k, const void *x, idx pixels, idx c, double *mean, double *m2, idx from, idx to) {
 	k->moments(x, pixels, c, mean, m2, from, to);
 }
-static void zs_normalize(const zs_kernels *k, const void *x, idx pixels, idx c, const double *mean, const double *inv, void *y, idx from, idx to) {
-	k->normalize(x, pixels, c, mean, inv, y, from, to);
+static void zs_merge_run(const zs_kernels *k, zs_merge s, idx from, idx to) { k->merge(&s, from, to); }
+static void zs_products(const zs_kernels *k, const void *dy, const void *x, const void *stats, int relu, idx pixels, idx c, double *sum, double *product, idx from, idx to) {
+	k->products(dy, x, stats, relu, pixels, c, sum, product, from, to);
 }
-static void zs_products(const zs_kernels *k, const void *dy, const void *y, idx pixels, idx c, double *sum, double *product, idx from, idx to) {
-	k->products(dy, y, pixels, c, sum, product, from, to);
+static void zs_normalize_grad(const zs_kernels *k, const void *dy, const void *x, const void *stats, int relu, idx pixels, idx c, const double *m1, const double *m2, void *dx, idx from, idx to) {
+	k->normalize_grad(dy, x, stats, relu, pixels, c, m1, m2, dx, from, to);
 }
-static void zs_normalize_grad(const zs_kernels *k, const void *dy, const void *y, idx pixels, idx c, const double *m1, const double *m2, const double *inv, void *dx, idx from, idx to) {
-	k->normalize_grad(dy, y, pixels, c, m1, m2, inv, dx, from, to);
-}
-static void zs_relu(const zs_kernels *k, const void *x, void *y, idx from, idx to) { k->relu(x, y, from, to); }
+typedef struct { const void *p[32]; } zs_pointers;
+static void zs_statistic(const zs_kernels *k, zs_pointers grads, idx batches, double *out, idx from, idx to) { k->statistic(grads.p, batches, out, from, to); }
 static void zs_sum_run(const zs_kernels *k, zs_sum s, void *y, idx from, idx to) { k->sum(&s, y, from, to); }
 static void zs_pool_run(const zs_kernels *k, int what, zs_pool s, const void *x, const void *dy, void *y, idx from, idx to) {
 	switch (what) {
@@ -126,7 +126,7 @@ const (
 	small = 40 << 10
 )
 
-// tasks cuts a convolution into tasks, sets the rows of one and returns their number.
+// tasks cuts a dense convolution into tasks, sets the rows (or, of flat pictures, pixels) of one and returns their number.
 func (k *Kernels) tasks(s *C.zs_conv) int {
 	if flat(s) {
 		pixels := int(s.images * s.h * s.w)
@@ -135,6 +135,11 @@ func (k *Kernels) tasks(s *C.zs_conv) int {
 		s.rows = C.idx(rows)
 		return (pixels + rows - 1) / rows
 	}
+	return k.rowTasks(s)
+}
+
+// rowTasks cuts any convolution into tasks of rows of one image.
+func (k *Kernels) rowTasks(s *C.zs_conv) int {
 	row := k.bytes * int(((s.ow-1)*s.stride+s.kw)*s.c*s.stride)
 	rows := min(max(part/row, 1), int(s.oh))
 	parts := (int(s.oh) + rows - 1) / rows
@@ -144,7 +149,7 @@ func (k *Kernels) tasks(s *C.zs_conv) int {
 }
 
 func (k *Kernels) alloc(values int) unsafe.Pointer {
-	return C.malloc(C.size_t(max(values, 1) * k.bytes))
+	return C.zs_alloc(C.size_t(max(values, 1) * k.bytes))
 }
 
 // packed packs weights for the tiles of a convolution from in to out channels.
@@ -244,7 +249,7 @@ func (k *Kernels) ConvWeightGrad(v Window, x, dy, dw unsafe.Pointer) {
 // Depthwise is the depthwise convolution (Out = C) of x with weights w [k, k, c].
 func (k *Kernels) Depthwise(v Window, x, w, y unsafe.Pointer) {
 	s := v.shape()
-	n := k.tasks(&s)
+	n := k.rowTasks(&s)
 	parallel(n, 1, func(from, to int) {
 		C.zs_depthwise(k.c, s, x, w, y, C.idx(from), C.idx(to))
 	})
@@ -254,7 +259,7 @@ func (k *Kernels) Depthwise(v Window, x, w, y unsafe.Pointer) {
 func (k *Kernels) DepthwiseInputGrad(v Window, dy, w, dx unsafe.Pointer) {
 	k.phases(v, dx, func(s C.zs_conv, kh0, kw0 int) {
 		s.c, s.o = C.idx(v.C), C.idx(v.C)
-		n := k.tasks(&s)
+		n := k.rowTasks(&s)
 		p := k.alloc(int(s.kh*s.kw) * v.C)
 		defer C.free(p)
 		for i := range int(s.kh) {
@@ -280,13 +285,8 @@ func (k *Kernels) DepthwiseWeightGrad(v Window, x, dy, dw unsafe.Pointer) {
 	parallel(v.Images, 1, func(from, to int) {
 		C.zs_depthwise_weight_grad(k.c, s, x, dy, (*C.double)(p), C.idx(from), C.idx(to))
 	})
-	total := addUp(unsafe.Slice((*float64)(p), size*v.Images), size)
-	if k.bytes == 8 {
-		copy(unsafe.Slice((*float64)(dw), size), total)
-		return
-	}
-	for i, x := range total {
-		unsafe.Slice((*float32)(dw), size)[i] = float32(x)
+	for i, x := range addUp(floats(p, size*v.Images), size) {
+		k.set(dw, i, x)
 	}
 }
 
@@ -301,11 +301,31 @@ func addUp(rows []float64, n int) []float64 {
 	return total
 }
 
-// BatchNorm normalises each channel of images [images, pixels, c] to mean 0 and variance 1, eps added to the variance, and writes the inverse standard deviations to inv [c].
-func (k *Kernels) BatchNorm(images, pixels, c int, eps float64, x, y, inv unsafe.Pointer) {
+// floats is the array of n float64 at p.
+func floats(p unsafe.Pointer, n int) []float64 { return unsafe.Slice((*float64)(p), n) }
+
+// set writes a value of the kernels' type to place i of an array.
+func (k *Kernels) set(p unsafe.Pointer, i int, x float64) {
+	if k.bytes == 8 {
+		*(*float64)(unsafe.Add(p, 8*i)) = x
+		return
+	}
+	*(*float32)(unsafe.Add(p, 4*i)) = float32(x)
+}
+
+// rounded is x as a value of the kernels' type.
+func (k *Kernels) rounded(x float64) float64 {
+	if k.bytes == 8 {
+		return x
+	}
+	return float64(float32(x))
+}
+
+// Moments writes to stats [3, c] the mean of each channel of x [images, pixels, c], what rounding took from it, and the inverse standard deviation; eps is added to the (biased) variance.
+func (k *Kernels) Moments(images, pixels, c int, eps float64, x, stats unsafe.Pointer) {
 	p := C.malloc(C.size_t(16 * images * c))
 	defer C.free(p)
-	mean, m2 := unsafe.Slice((*float64)(p), images*c), unsafe.Slice((*float64)(unsafe.Add(p, 8*images*c)), images*c)
+	mean, m2 := floats(p, images*c), floats(unsafe.Add(p, 8*images*c), images*c)
 	parallel(images, grain(pixels*c), func(from, to int) {
 		C.zs_moments(k.c, x, C.idx(pixels), C.idx(c), (*C.double)(&mean[0]), (*C.double)(&m2[0]), C.idx(from), C.idx(to))
 	})
@@ -321,52 +341,66 @@ func (k *Kernels) BatchNorm(images, pixels, c int, eps float64, x, y, inv unsafe
 			d := mean[i] - sum/n
 			between += d * d
 		}
-		mean[ch] = sum / n
-		within[ch] = 1 / math.Sqrt((within[ch]+between*float64(pixels))/(n*float64(pixels))+eps)
-	}
-	parallel(images, grain(pixels*c), func(from, to int) {
-		C.zs_normalize(k.c, x, C.idx(pixels), C.idx(c), (*C.double)(&mean[0]), (*C.double)(&within[0]), y, C.idx(from), C.idx(to))
-	})
-	if k.bytes == 8 {
-		copy(unsafe.Slice((*float64)(inv), c), within)
-		return
-	}
-	for i, x := range within {
-		unsafe.Slice((*float32)(inv), c)[i] = float32(x)
+		k.set(stats, ch, sum/n)
+		k.set(stats, c+ch, sum/n-k.rounded(sum/n))
+		k.set(stats, 2*c+ch, 1/math.Sqrt((within[ch]+between*float64(pixels))/(n*float64(pixels))+eps))
 	}
 }
 
-// BatchNormGrad is its gradient: dx from dy, the output y and inv [c].
-func (k *Kernels) BatchNormGrad(images, pixels, c int, dy, y, inv, dx unsafe.Pointer) {
-	p := C.malloc(C.size_t(16*images*c + 8*c))
+// BatchNormGrad is the gradient of x normalised with stats (of Moments): dx from dy and x. With relu, dy is the gradient of the positive part of the normalised x.
+func (k *Kernels) BatchNormGrad(images, pixels, c int, relu bool, dy, x, stats, dx unsafe.Pointer) {
+	p := C.malloc(C.size_t(16 * images * c))
 	defer C.free(p)
-	all := unsafe.Slice((*float64)(p), 2*images*c+c)
-	sum, product, scale := all[:images*c], all[images*c:2*images*c], all[2*images*c:]
+	sum, product := floats(p, images*c), floats(unsafe.Add(p, 8*images*c), images*c)
+	var r C.int
+	if relu {
+		r = 1
+	}
 	parallel(images, grain(pixels*c), func(from, to int) {
-		C.zs_products(k.c, dy, y, C.idx(pixels), C.idx(c), (*C.double)(&sum[0]), (*C.double)(&product[0]), C.idx(from), C.idx(to))
+		C.zs_products(k.c, dy, x, stats, r, C.idx(pixels), C.idx(c), (*C.double)(&sum[0]), (*C.double)(&product[0]), C.idx(from), C.idx(to))
 	})
 	m1, m2 := addUp(sum, c), addUp(product, c)
 	for i := range c {
 		m1[i] /= float64(images * pixels)
 		m2[i] /= float64(images * pixels)
-		if k.bytes == 8 {
-			scale[i] = unsafe.Slice((*float64)(inv), c)[i]
-		} else {
-			scale[i] = float64(unsafe.Slice((*float32)(inv), c)[i])
-		}
 	}
 	parallel(images, grain(pixels*c), func(from, to int) {
-		C.zs_normalize_grad(k.c, dy, y, C.idx(pixels), C.idx(c), (*C.double)(&m1[0]), (*C.double)(&m2[0]), (*C.double)(&scale[0]), dx, C.idx(from), C.idx(to))
+		C.zs_normalize_grad(k.c, dy, x, stats, r, C.idx(pixels), C.idx(c), (*C.double)(&m1[0]), (*C.double)(&m2[0]), dx, C.idx(from), C.idx(to))
 	})
 }
 
-// ReLU is max(x, 0) of n values.
-func (k *Kernels) ReLU(n int, x, y unsafe.Pointer) {
-	parallel(n, 1<<14, func(from, to int) { C.zs_relu(k.c, x, y, C.idx(from), C.idx(to)) })
+// MaxTerms is the greatest number of arguments of Sum and of Merge.
+const MaxTerms = 32
+
+// Merge adds up pictures [images, pixels, c]: terms plain ones, then pairs of a picture and its stats (of Moments), which is normalised on the way. It writes the sum, or its positive part, or both; nil where not wanted. It takes at most MaxTerms arguments.
+func (k *Kernels) Merge(images, pixels, c, terms int, in []unsafe.Pointer, sum, relu unsafe.Pointer) {
+	s := C.zs_merge{pixels: C.idx(pixels), c: C.idx(c), terms: C.idx(terms), sum: sum, relu: relu}
+	copy(s.in[:], in[:terms])
+	for i := terms; i < len(in); i += 2 {
+		s.in[terms+int(s.normalized)] = in[i]
+		s.stats[s.normalized] = in[i+1]
+		s.normalized++
+	}
+	parallel(images, grain(pixels*c), func(from, to int) { C.zs_merge_run(k.c, s, C.idx(from), C.idx(to)) })
 }
 
-// MaxTerms is the greatest number of arguments of Sum.
-const MaxTerms = 32
+// Statistic computes the five sums over n weights that package kernel's statistic begins with, and then the sum of squares of each batch, from the gradients of at least two batches: one array each, MaxTerms at most.
+func (k *Kernels) Statistic(n int, grads []unsafe.Pointer, out []float64) {
+	var in C.zs_pointers
+	copy(in.p[:], grads)
+	// Stretches of fixed size are added up in order: the sums do not depend on the number of threads.
+	const stretch = 1 << 14
+	pieces := (n + stretch - 1) / stretch
+	p := C.malloc(C.size_t(8 * len(out) * pieces))
+	defer C.free(p)
+	parts := floats(p, len(out)*pieces)
+	parallel(pieces, 2, func(from, to int) {
+		for i := from; i < to; i++ {
+			C.zs_statistic(k.c, in, C.idx(len(grads)), (*C.double)(&parts[i*len(out)]), C.idx(i*stretch), C.idx(min((i+1)*stretch, n)))
+		}
+	})
+	copy(out, addUp(parts, len(out)))
+}
 
 // Sum adds terms arguments of n values and, for each of up to three masks, the sum of masked[i] arguments where the mask is positive. The arguments are the terms and then each mask followed by its arguments, MaxTerms in all at most.
 func (k *Kernels) Sum(n, terms int, masked [3]int, in []unsafe.Pointer, y unsafe.Pointer) {

@@ -35,6 +35,17 @@ typedef struct {
 	const void *in[32];
 } zs_sum;
 
+// The stats of a batch norm are [3][c]: the mean, what rounding to the type of the values took from it, and the inverse standard deviation. Without the second, values near the mean, which rectifiers decide about, would lose a digit.
+
+// zs_merge adds terms pictures and normalized ones with their stats.
+typedef struct {
+	idx pixels, c;
+	idx terms, normalized;
+	const void *in[32];
+	const void *stats[32];
+	void *sum, *relu; // NULL where not wanted
+} zs_merge;
+
 typedef struct {
 	// Packed weights: pack_size values. turn swaps the channels and turns the window; (kh0, kw0) and step choose every step-th tap.
 	idx (*pack_size)(idx taps, idx in, idx out);
@@ -50,11 +61,13 @@ typedef struct {
 	void (*depthwise_weight_grad)(const zs_conv *s, const void *x, const void *dy, double *partial, idx from, idx to);
 
 	void (*moments)(const void *x, idx pixels, idx c, double *mean, double *m2, idx from, idx to);
-	void (*normalize)(const void *x, idx pixels, idx c, const double *mean, const double *inv, void *y, idx from, idx to);
-	void (*products)(const void *dy, const void *y, idx pixels, idx c, double *sum, double *product, idx from, idx to);
-	void (*normalize_grad)(const void *dy, const void *y, idx pixels, idx c, const double *m1, const double *m2, const double *inv, void *dx, idx from, idx to);
+	void (*merge)(const zs_merge *s, idx from, idx to);
+	void (*products)(const void *dy, const void *x, const void *stats, int relu, idx pixels, idx c, double *sum, double *product, idx from, idx to);
+	void (*normalize_grad)(const void *dy, const void *x, const void *stats, int relu, idx pixels, idx c, const double *m1, const double *m2, void *dx, idx from, idx to);
 
-	void (*relu)(const void *x, void *y, idx from, idx to);
+	// The five sums of the statistic of gradients of two batches and their sums of squares, of values from to to.
+	void (*statistic)(const void *const *grads, idx batches, double *out, idx from, idx to);
+
 	void (*sum)(const zs_sum *s, void *y, idx from, idx to);
 
 	void (*avgpool)(const zs_pool *s, const void *x, void *y, idx from, idx to);
@@ -67,6 +80,9 @@ typedef struct {
 
 // zs_scratch returns memory of the calling thread that lasts until its next call with that slot (0 or 1) on that thread.
 void *zs_scratch(int slot, size_t bytes);
+
+// zs_alloc returns memory that begins with a cache line, for free.
+void *zs_alloc(size_t bytes);
 
 // zs_find returns the kernels of an instruction set for values of 4 or 8 bytes, or NULL if this processor or program has none.
 const zs_kernels *zs_find(const char *isa, int bytes);

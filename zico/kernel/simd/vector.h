@@ -26,6 +26,7 @@ INLINE vec NAME(where)(ivec mask, vec a) {
 #include "norm.h"
 #include "elementwise.h"
 #include "pool.h"
+#include "statistic.h"
 
 const zs_kernels NAME(kernels) = {
 	.pack_size = NAME(pack_size),
@@ -38,10 +39,10 @@ const zs_kernels NAME(kernels) = {
 	.depthwise = NAME(depthwise),
 	.depthwise_weight_grad = NAME(depthwise_weight_grad),
 	.moments = NAME(moments),
-	.normalize = NAME(normalize),
+	.merge = NAME(merge),
 	.products = NAME(products),
 	.normalize_grad = NAME(normalize_grad),
-	.relu = NAME(relu),
+	.statistic = NAME(statistic),
 	.sum = NAME(sum),
 	.avgpool = NAME(avgpool),
 	.avgpool_grad = NAME(avgpool_grad),

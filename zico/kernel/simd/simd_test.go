@@ -1,0 +1,102 @@
+package simd
+
+import (
+	"fmt"
+	"testing"
+	"unsafe"
+)
+
+// array is memory for n float32 values that are not zero, of a benchmark that goes on to the end of the program.
+func array(n int) unsafe.Pointer {
+	p := (&Kernels{bytes: 4}).alloc(n)
+	for i := range unsafe.Slice((*float32)(p), n) {
+		unsafe.Slice((*float32)(p), n)[i] = float32(i%13) - 6
+	}
+	return p
+}
+
+// BenchmarkConv measures the convolutions of NAS-Bench-201 (batch 128) and of an ImageNet network (batch 16) in float32: forward, gradient by the input, gradient by the weights.
+func BenchmarkConv(b *testing.B) {
+	k := Best(4)
+	for _, v := range []Window{
+		{Images: 128, H: 32, W: 32, C: 16, Kernel: 3, Stride: 1, Pad: 1, Out: 16},
+		{Images: 128, H: 16, W: 16, C: 32, Kernel: 3, Stride: 1, Pad: 1, Out: 32},
+		{Images: 128, H: 8, W: 8, C: 64, Kernel: 3, Stride: 1, Pad: 1, Out: 64},
+		{Images: 128, H: 32, W: 32, C: 16, Kernel: 3, Stride: 2, Pad: 1, Out: 32},
+		{Images: 128, H: 32, W: 32, C: 16, Kernel: 1, Stride: 1, Out: 16},
+		{Images: 16, H: 224, W: 224, C: 3, Kernel: 3, Stride: 2, Pad: 1, Out: 16},
+		{Images: 16, H: 56, W: 56, C: 40, Kernel: 1, Stride: 1, Out: 160},
+		{Images: 16, H: 28, W: 28, C: 64, Kernel: 1, Stride: 1, Out: 384},
+		{Images: 16, H: 7, W: 7, C: 384, Kernel: 1, Stride: 1, Out: 1536},
+	} {
+		oh := v.outSize(v.H)
+		n, m := v.Images*v.H*v.W*v.C, v.Images*oh*oh*v.Out
+		weights := v.Kernel * v.Kernel * v.C * v.Out
+		x, y, w := array(n), array(m), array(weights)
+		flops := 2 * float64(m) * float64(v.Kernel*v.Kernel*v.C)
+		name := fmt.Sprintf("%dx%d/%d_%dx%d_%d>%d", v.Kernel, v.Kernel, v.Stride, v.H, v.W, v.C, v.Out)
+		for what, f := range map[string]func(){
+			"forward":     func() { k.Conv(v, x, w, nil, y) },
+			"input-grad":  func() { k.ConvInputGrad(v, y, w, x) },
+			"weight-grad": func() { k.ConvWeightGrad(v, x, y, w) },
+		} {
+			b.Run(name+"/"+what, func(b *testing.B) {
+				for b.Loop() {
+					f()
+				}
+				b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()*1e-9, "GFLOP/s")
+			})
+		}
+	}
+}
+
+// BenchmarkDepthwise measures depthwise convolutions (batch 16) in float32.
+func BenchmarkDepthwise(b *testing.B) {
+	k := Best(4)
+	for _, v := range []Window{
+		{Images: 16, H: 56, W: 56, C: 96, Kernel: 3, Stride: 1, Pad: 1, Out: 96},
+		{Images: 16, H: 28, W: 28, C: 192, Kernel: 5, Stride: 1, Pad: 2, Out: 192},
+		{Images: 16, H: 14, W: 14, C: 384, Kernel: 7, Stride: 1, Pad: 3, Out: 384},
+		{Images: 16, H: 56, W: 56, C: 160, Kernel: 7, Stride: 2, Pad: 3, Out: 160},
+	} {
+		oh := v.outSize(v.H)
+		n, m := v.Images*v.H*v.W*v.C, v.Images*oh*oh*v.C
+		x, y, w := array(n), array(m), array(v.Kernel*v.Kernel*v.C)
+		flops := 2 * float64(m) * float64(v.Kernel*v.Kernel)
+		name := fmt.Sprintf("%dx%d/%d_%dx%d_%d", v.Kernel, v.Kernel, v.Stride, v.H, v.W, v.C)
+		for what, f := range map[string]func(){
+			"forward":     func() { k.Depthwise(v, x, w, y) },
+			"input-grad":  func() { k.DepthwiseInputGrad(v, y, w, x) },
+			"weight-grad": func() { k.DepthwiseWeightGrad(v, x, y, w) },
+		} {
+			b.Run(name+"/"+what, func(b *testing.B) {
+				for b.Loop() {
+					f()
+				}
+				b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()*1e-9, "GFLOP/s")
+			})
+		}
+	}
+}
+
+// BenchmarkNorm measures what batch normalisation and rectifiers need, on 8 MiB of float32.
+func BenchmarkNorm(b *testing.B) {
+	k := Best(4)
+	const images, pixels, c = 128, 1024, 16
+	x, y, z, stats := array(images*pixels*c), array(images*pixels*c), array(images*pixels*c), array(3*c)
+	for what, f := range map[string]func(){
+		"moments":        func() { k.Moments(images, pixels, c, 1e-5, x, stats) },
+		"normalize":      func() { k.Merge(images, pixels, c, 0, []unsafe.Pointer{x, stats}, y, nil) },
+		"normalize-relu": func() { k.Merge(images, pixels, c, 0, []unsafe.Pointer{x, stats}, nil, y) },
+		"gradient":       func() { k.BatchNormGrad(images, pixels, c, false, y, x, stats, z) },
+		"gradient-relu":  func() { k.BatchNormGrad(images, pixels, c, true, y, x, stats, z) },
+		"sum":            func() { k.Sum(images*pixels*c, 2, [3]int{}, []unsafe.Pointer{x, y}, z) },
+		"sum-masked":     func() { k.Sum(images*pixels*c, 1, [3]int{1}, []unsafe.Pointer{x, y, x}, z) },
+	} {
+		b.Run(what, func(b *testing.B) {
+			for b.Loop() {
+				f()
+			}
+		})
+	}
+}
