@@ -21,7 +21,7 @@ func ExampleVerify() {
 	}
 	f.Networks = f.Networks[:1]
 	passed := 0
-	err = golden.Verify(context.Background(), be, f, func(r *golden.Row) {
+	err = golden.Verify(context.Background(), be, "", f, func(r *golden.Row) {
 		if r.OK() {
 			passed++
 		}

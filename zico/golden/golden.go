@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/zeroshotnas/zeroshot/spaces/masternet"
+	"github.com/zeroshotnas/zeroshot/spaces/nasbench101"
 )
 
 // File is a golden file.
@@ -24,6 +27,11 @@ type Network struct {
 	C       int            `json:"C"`
 	N       int            `json:"N"`
 	BN      bool           `json:"bn"`
+	NoLinks bool           `json:"no_reslink"`
+	Matrix  [][]int        `json:"matrix"`
+	Ops     []string       `json:"ops"`
+	Stem    int            `json:"stem"`
+	Modules int            `json:"modules"`
 	Seed    uint64         `json:"seed"`
 	Size    int            `json:"res"`
 	Batch   int            `json:"batch"`
@@ -90,8 +98,21 @@ func (g *Network) space() (space, arch, missing string) {
 			bn = 1
 		}
 		return fmt.Sprintf("plain:bn=%d", bn), "3x8s1,3x16s2,3x32s2", ""
+	case "nb101":
+		return nasbench101.Space{C: g.Stem, N: g.Modules}.Name(), "", "" // the cell is Matrix and Ops
 	case "nb201":
 		return fmt.Sprintf("natstss:C=%d,N=%d", g.C, g.N), g.Arch, ""
+	case "plainnet":
+		return masternet.Space{ResLink: !g.NoLinks}.Name(), g.Arch, ""
+	case "nats_sss":
+		return "natssss", g.Arch, ""
+	case "transnas":
+		stem, _, _ := strings.Cut(g.Arch, "-")
+		macro := 0
+		if strings.HasSuffix(g.Arch, "-basic") {
+			macro = 1
+		}
+		return fmt.Sprintf("transnas:C=%s,macro=%d", stem, macro), g.Arch, ""
 	}
 	return "", "", fmt.Sprintf("no search space for networks of kind %q yet", g.Kind)
 }
@@ -110,6 +131,7 @@ type Row struct {
 	Reference float64
 	Tolerance float64
 	Worst     float64  // largest difference of a layer's log (float64) or clipped log (float32)
+	GradError float64  // float32: greatest relative error of a layer's gradient, against float64
 	Problems  []string // what is wrong; none: passed
 	Skipped   string   // why it was not run
 }
@@ -125,6 +147,9 @@ func (r *Row) String() string {
 	verdict := "ok"
 	if !r.OK() {
 		verdict = "FAILED"
+	}
+	if r.GradError >= flipFree {
+		verdict += fmt.Sprintf(" (a rectifier flips: gradients off by %.2g)", r.GradError)
 	}
 	s := fmt.Sprintf("%-20s %-8s %18.10f %18.10f %9.2g %10.2g  %s", r.ID, r.DType, r.Score, r.Reference, r.Tolerance, r.Worst, verdict)
 	for i, p := range r.Problems {

@@ -43,7 +43,7 @@ func TestGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 		passed := 0
-		err = Verify(context.Background(), be, f, func(r *Row) {
+		err = Verify(context.Background(), be, "", f, func(r *Row) {
 			t.Log("\n" + r.String())
 			switch {
 			case r.OK():
@@ -86,7 +86,7 @@ func TestGoldenFails(t *testing.T) {
 	*n.Layers[2].Log += 1e-4
 	n.Layers[1].NonZero++
 	var all string
-	if err := Verify(context.Background(), be, f, func(r *Row) {
+	if err := Verify(context.Background(), be, "", f, func(r *Row) {
 		if r.DType == "float64" {
 			all = strings.Join(r.Problems, "\n")
 		}
