@@ -11,7 +11,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 # Without this, the go command fails in a clone that belongs to another user, as in containers: git refuses to look into it.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
-.PHONY: demo test lint lab fuzz notebooks clean
+.PHONY: demo test lint lab fuzz notebooks peer clean
 
 # Set everything up, score three networks, run the first notebook.
 demo: $(ZICO)
@@ -57,6 +57,23 @@ fuzz:
 notebooks: $(ZICO)
 	$(ZICO) setup -gopls=false
 	$(JUPYTER) nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+
+# PyTorch in an environment of its own, for `zico bench -peer`: a download of 2.5 GB. The list of packages is copied last, so an installation that broke off is made anew. PYTHON names another Python than python3.
+PYTHON ?= python3
+PEER   := $(DIR)/peer
+PEERSRC := zico/bench/peer
+peer: $(ZICO)
+	@if cmp -s $(PEERSRC)/requirements.txt $(PEER)/requirements.txt && $(PEER)/bin/python -c "import torch, numpy" 2> /dev/null; then \
+		echo "Already there: $(PEER)"; \
+	else \
+		$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12) and "PyTorch 2.2.2 is made for Python 3.10 to 3.12, this is " + sys.version.split()[0] + ": make peer PYTHON=python3.11")' && \
+		echo "Installing PyTorch into $(PEER): 2.5 GB to download, 5 GB on disk ..." && \
+		rm -rf $(PEER) && $(PYTHON) -m venv $(PEER) && \
+		$(PEER)/bin/python -m pip install --disable-pip-version-check --no-deps --only-binary :all: -r $(PEERSRC)/requirements.txt && \
+		cp $(PEERSRC)/requirements.txt $(PEER)/requirements.txt; \
+	fi
+	@echo '{"op": "hello", "threads": 1, "device": "cpu"}' | $(PEER)/bin/python $(PEERSRC)/peer.py
+	@echo "Next: $(ZICO) bench -peer"
 
 # The go command knows best what is up to date.
 .PHONY: $(ZICO)

@@ -104,6 +104,12 @@ func newFlags(name, args string) *flag.FlagSet {
 	return f
 }
 
+// deviceFlags adds the flags that say what computes.
+func deviceFlags(f *flag.FlagSet, device, kernels *string) {
+	f.StringVar(device, "device", "", "xla:cpu or xla:cuda (default: $GOMLX_BACKEND, else xla:cpu)")
+	f.StringVar(kernels, "kernels", "", "what computes on a CPU: xla, avx512, avx2 or baseline (default: the best that the machine has)")
+}
+
 // parse reads flags. The flag package prints what is wrong itself.
 func parse(f *flag.FlagSet, args []string) error {
 	err := f.Parse(args)

@@ -47,7 +47,8 @@ func score(ctx context.Context, args []string) error {
 	var d data
 	d.flags(f)
 	space := f.String("space", "natstss", "search space, with options as in natstss:C=16,N=5")
-	device := f.String("device", "", "xla:cpu or xla:cuda (default: $GOMLX_BACKEND, else xla:cpu)")
+	var device, kernels string
+	deviceFlags(f, &device, &kernels)
 	dtype := f.String("dtype", "float32", "float32 or float64")
 	paper := f.Bool("eq15", false, "use the paper's Eq. 15 (standard deviation of |g|) instead of the reference's code (of g)")
 	inFlight := f.Int("inflight", 0, "networks at once (0: chosen for the machine)")
@@ -63,11 +64,11 @@ func score(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	be, err := backend.Open(*device)
+	be, err := backend.Open(device)
 	if err != nil {
 		return err
 	}
-	cfg := zico.Config{DType: *dtype, InFlight: *inFlight}
+	cfg := zico.Config{DType: *dtype, Kernels: kernels, InFlight: *inFlight}
 	if *paper {
 		cfg.Statistic = zico.Absolute
 	}

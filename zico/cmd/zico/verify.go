@@ -11,14 +11,15 @@ import (
 
 func verify(ctx context.Context, args []string) error {
 	f := newFlags("verify", "FILE...")
-	device := f.String("device", "", "xla:cpu or xla:cuda (default: $GOMLX_BACKEND, else xla:cpu)")
+	var device, kernels string
+	deviceFlags(f, &device, &kernels)
 	if err := parse(f, args); err != nil {
 		return err
 	}
 	if f.NArg() == 0 {
 		return usageError{errors.New("no golden file given")}
 	}
-	be, err := backend.Open(*device)
+	be, err := backend.Open(device)
 	if err != nil {
 		return err
 	}
@@ -29,7 +30,7 @@ func verify(ctx context.Context, args []string) error {
 			return err
 		}
 		fmt.Println(golden.Header())
-		err = golden.Verify(ctx, be, g, func(r *golden.Row) {
+		err = golden.Verify(ctx, be, kernels, g, func(r *golden.Row) {
 			fmt.Println(r)
 			switch {
 			case r.Skipped != "":
