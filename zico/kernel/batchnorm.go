@@ -15,6 +15,12 @@ type Moments struct {
 	Eps float64
 }
 
+// ConvMoments is a convolution without bias followed by Moments of its output: (x, weight) to (y, stats).
+type ConvMoments struct {
+	Conv
+	Eps float64
+}
+
 // Merge adds up activations: Terms plain ones and then Normalized pairs of an activation and its stats. It returns the sum, if Sum, and its positive part, if ReLU.
 type Merge struct {
 	X                 Act
@@ -36,6 +42,9 @@ func (a Act) StatsBytes() int64 { return int64(a.statsShape().Size() * a.DType.S
 
 // Name implements Op.
 func (o Moments) Name() string { return fmt.Sprintf("moments %v eps %g", o.X, o.Eps) }
+
+// Name implements Op.
+func (o ConvMoments) Name() string { return o.name("conv-moments", o.X) }
 
 // Name implements Op.
 func (o Merge) Name() string {
@@ -84,6 +93,12 @@ func (o Moments) Graph(_ string, g *Graph, in []*Node) []*Node {
 	inv := Div(OnesLike(variance), Sqrt(AddScalar(variance, o.Eps)))
 	flat := func(v *Node) *Node { return Reshape(v, o.X.Batches, 1, o.X.C) }
 	return []*Node{Concatenate([]*Node{flat(mean), ZerosLike(flat(mean)), flat(inv)}, 1)}
+}
+
+// Graph implements Op.
+func (o ConvMoments) Graph(platform string, g *Graph, in []*Node) []*Node {
+	y := o.Conv.Graph(platform, g, in)
+	return append(y, Moments{o.OutAct(o.X), o.Eps}.Graph(platform, g, y)...)
 }
 
 // normalized is (x - mean) * inv and inv, by batches.

@@ -197,6 +197,9 @@ func TestConvAgainstAutodiff(t *testing.T) {
 					break // XLA's again
 				}
 				compare(t, l.name+": forward", runOp(t, l.Cache, Conv{X: x, Window: v}, xs, ws)[0], y)
+				fused := runOp(t, l.Cache, ConvMoments{Conv{X: x, Window: v}, 1e-3}, xs, ws)
+				compare(t, l.name+": forward with moments", fused[0], y)
+				compare(t, l.name+": moments", fused[1], runOp(t, l.Cache, Moments{v.OutAct(x), 1e-3}, y)[0])
 				compare(t, l.name+": input gradient", runOp(t, l.Cache, ConvInputGrad{X: x, Window: v}, dy, ws)[0], dx)
 				got := runOp(t, l.Cache, ConvWeightGrad{X: x, Window: v, Raw: true}, xs, dy)
 				for b := range dw {

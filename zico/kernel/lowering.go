@@ -34,6 +34,8 @@ func choose(platform string, op Op) lowering {
 			if plain(o.X, o.Window) && !(o.Groups > 1 && o.Bias) {
 				return vectors
 			}
+		case ConvMoments:
+			return choose(platform, o.Conv)
 		case ConvInputGrad:
 			if plain(o.X, o.Window) {
 				return vectors

@@ -105,6 +105,21 @@ func (o Moments) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 	})
 }
 
+func (o ConvMoments) outputs() []shapes.Shape {
+	y := o.OutAct(o.X)
+	return []shapes.Shape{y.Shape(), y.statsShape()}
+}
+
+func (o ConvMoments) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	y := o.OutAct(o.X)
+	one := o.X
+	one.Batches = 1
+	for b := range o.X.Batches {
+		x, out0 := unsafe.Add(in[0], int64(b)*one.Bytes()), unsafe.Add(out[0], int64(b)*o.OutAct(one).Bytes())
+		k.ConvMoments(one.window(o.Window), o.Groups > 1, o.Eps, x, in[1], out0, unsafe.Add(out[1], b*int(y.StatsBytes())/o.X.Batches))
+	}
+}
+
 func (o Merge) outputs() []shapes.Shape {
 	n := 0
 	for _, wanted := range []bool{o.Sum, o.ReLU} {

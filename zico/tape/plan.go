@@ -198,8 +198,17 @@ func (p *planner) forward(i int) error {
 	var op kernel.Op
 	switch nd.Op {
 	case net.Conv:
-		op = kernel.Conv{X: x, Window: window(nd), Bias: nd.Bias}
+		conv := kernel.Conv{X: x, Window: window(nd), Bias: nd.Bias}
+		op = conv
+		if next := p.consumers[i]; !nd.Bias && len(next) == 1 && p.net.Nodes[next[0]].Op == net.BatchNorm {
+			out := p.call(kernel.ConvMoments{Conv: conv, Eps: p.net.Nodes[next[0]].Eps}, in, y.Bytes(), y.StatsBytes())
+			p.output[i], p.norm[next[0]] = out[0], normalized{out[0], out[1]}
+			return nil
+		}
 	case net.BatchNorm:
+		if p.norm[i] != unnormalized {
+			return nil // the convolution before it has left its moments
+		}
 		p.norm[i] = normalized{in[0], p.call(kernel.Moments{X: x, Eps: nd.Eps}, in, x.StatsBytes())[0]}
 		return nil
 	case net.AvgPool:

@@ -51,6 +51,17 @@ static void NAME(moments)(const void *xv, idx pixels, idx c, double *mean, doubl
 	}
 }
 
+// conv_moments is a convolution, dense or depthwise, and the moments of its output, which are taken while an image is in the cache. A task is one image: s->rows is all of them or, of flat pictures, the pixels of one.
+static void NAME(conv_moments)(const zs_conv *s, int depthwise, const void *x, const void *w, void *y, double *mean, double *m2, idx from, idx to) {
+	for (idx image = from; image < to; image++) {
+		if (depthwise)
+			NAME(depthwise)(s, x, w, y, image, image + 1);
+		else
+			NAME(conv)(s, x, w, NULL, y, image, image + 1);
+		NAME(moments)(y, s->oh * s->ow, s->o, mean, m2, image, image + 1);
+	}
+}
+
 // merge adds up pictures, some of them normalised on the way, and writes the sum, or its positive part, or both.
 static void NAME(merge)(const zs_merge *s, idx from, idx to) {
 	idx c = s->c, n = (to - from) * s->pixels, start = from * s->pixels * c;

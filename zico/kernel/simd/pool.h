@@ -15,14 +15,22 @@ static void NAME(covers)(const zs_pool *s, idx i, idx out, idx *a, idx *b) {
 	*b = hi > out ? out : hi;
 }
 
-// add_scaled sets (or adds to) y[n] x times f.
-INLINE void NAME(add_scaled)(int set, REAL *y, const REAL *x, REAL f, idx n) {
+// add_lines writes f times the sum of count lines of n values, step apart, to y.
+INLINE void NAME(add_lines)(REAL *y, const REAL *x, idx count, idx step, REAL f, idx n) {
 	idx i = 0;
-	for (; i + VL <= n; i += VL) STORE(y + i, set ? LOAD(x + i) * f : LOAD(y + i) + LOAD(x + i) * f);
-	for (; i < n; i++) y[i] = set ? x[i] * f : y[i] + x[i] * f;
+	for (; i + VL <= n; i += VL) {
+		vec sum = {0};
+		for (idx k = 0; k < count; k++) sum += LOAD(x + k * step + i);
+		STORE(y + i, sum * f);
+	}
+	for (; i < n; i++) {
+		REAL sum = 0;
+		for (idx k = 0; k < count; k++) sum += x[k * step + i];
+		y[i] = sum * f;
+	}
 }
 
-// Sums over windows are sums over their rows, then over their columns.
+// Sums over windows are sums over their rows, then over their columns. Neighbouring pixels whose windows are next to each other and of the same size are one long line.
 static void NAME(avgpool)(const zs_pool *s, const void *xv, void *yv, idx from, idx to) {
 	idx line = s->w * s->c;
 	REAL *sum = zs_scratch(0, (size_t)line * sizeof(REAL));
@@ -31,11 +39,12 @@ static void NAME(avgpool)(const zs_pool *s, const void *xv, void *yv, idx from, 
 		REAL *y = (REAL *)yv + image * s->oh * s->ow * s->c;
 		for (idx i = 0; i < s->oh; i++) {
 			idx a, b, rows = NAME(span)(s, i, s->h, &a, &b);
-			for (idx r = a; r < b; r++) NAME(add_scaled)(r == a, sum, x + r * line, 1, line);
-			for (idx j = 0; j < s->ow; j++, y += s->c) {
+			NAME(add_lines)(sum, x + a * line, b - a, line, 1, line);
+			for (idx j = 0, n; j < s->ow; j += n, y += n * s->c) {
 				idx l, m, cols = NAME(span)(s, j, s->w, &l, &m);
-				REAL f = (REAL)1 / (REAL)(rows * cols);
-				for (idx q = l; q < m; q++) NAME(add_scaled)(q == l, y, sum + q * s->c, f, s->c);
+				n = 1;
+				if (s->stride == 1 && m - l == s->k) n = s->w - m + 1;
+				NAME(add_lines)(y, sum + l * s->c, m - l, s->c, (REAL)1 / (REAL)(rows * cols), n * s->c);
 			}
 		}
 	}
@@ -43,25 +52,29 @@ static void NAME(avgpool)(const zs_pool *s, const void *xv, void *yv, idx from, 
 
 static void NAME(avgpool_grad)(const zs_pool *s, const void *dyv, void *dxv, idx from, idx to) {
 	idx line = s->ow * s->c, a, b, l, m;
-	REAL *sum = zs_scratch(0, (size_t)line * sizeof(REAL));
+	// dy is divided by the sizes of its windows first, a line at a time.
+	REAL *scaled = zs_scratch(0, (size_t)((s->oh + 1) * line) * sizeof(REAL)), *sum = scaled + s->oh * line;
 	for (idx image = from; image < to; image++) {
 		const REAL *dy = (const REAL *)dyv + image * s->oh * line;
 		REAL *dx = (REAL *)dxv + image * s->h * s->w * s->c;
+		for (idx i = 0; i < s->oh; i++) {
+			idx rows = NAME(span)(s, i, s->h, &a, &b);
+			for (idx j = 0, n; j < s->ow; j += n) {
+				idx cols = NAME(span)(s, j, s->w, &l, &m);
+				n = 1;
+				if (m - l == s->k) n = s->stride == 1 ? s->w - m + 1 : (s->w - m) / s->stride + 1;
+				NAME(add_lines)(scaled + i * line + j * s->c, dy + i * line + j * s->c, 1, 0, (REAL)1 / (REAL)(rows * cols), n * s->c);
+			}
+		}
 		for (idx i = 0; i < s->h; i++) {
 			NAME(covers)(s, i, s->oh, &a, &b);
-			if (a >= b) memset(sum, 0, (size_t)line * sizeof(REAL));
-			for (idx r = a; r < b; r++) {
-				REAL f = (REAL)1 / (REAL)NAME(span)(s, r, s->h, &l, &m);
-				NAME(add_scaled)(r == a, sum, dy + r * line, f, line);
-			}
-			for (idx j = 0; j < s->w; j++, dx += s->c) {
+			NAME(add_lines)(sum, scaled + a * line, a < b ? b - a : 0, line, 1, line);
+			for (idx j = 0, n; j < s->w; j += n, dx += n * s->c) {
 				idx q0, q1;
 				NAME(covers)(s, j, s->ow, &q0, &q1);
-				if (q0 >= q1) memset(dx, 0, (size_t)s->c * sizeof(REAL));
-				for (idx q = q0; q < q1; q++) {
-					REAL f = (REAL)1 / (REAL)NAME(span)(s, q, s->w, &l, &m);
-					NAME(add_scaled)(q == q0, dx, sum + q * s->c, f, s->c);
-				}
+				n = 1;
+				if (s->stride == 1 && q1 - q0 == s->k) n = s->ow - q1 + 1;
+				NAME(add_lines)(dx, sum + q0 * s->c, q0 < q1 ? q1 - q0 : 0, s->c, 1, n * s->c);
 			}
 		}
 	}
@@ -151,8 +164,11 @@ static void NAME(globalpool)(const zs_pool *s, const void *xv, void *yv, idx fro
 		const REAL *x = (const REAL *)xv + image * s->h * s->w * s->c;
 		REAL *y = (REAL *)yv + image * s->c;
 		for (idx r = 0; r < s->h; r++) {
-			for (idx q = 0; q < s->w; q++) NAME(add_scaled)(q == 0, line, x + (r * s->w + q) * s->c, 1, s->c);
-			NAME(add_scaled)(r == 0, y, line, 1, s->c);
+			NAME(add_lines)(line, x + r * s->w * s->c, s->w, s->c, 1, s->c);
+			if (r == 0)
+				memcpy(y, line, (size_t)s->c * sizeof(REAL));
+			else
+				for (idx e = 0; e < s->c; e++) y[e] += line[e];
 		}
 		for (idx e = 0; e < s->c; e++) y[e] /= (REAL)(s->h * s->w);
 	}
@@ -162,5 +178,5 @@ static void NAME(globalpool_grad)(const zs_pool *s, const void *dyv, void *dxv, 
 	idx pixels = s->h * s->w;
 	for (idx image = from; image < to; image++)
 		for (idx p = 0; p < pixels; p++)
-			NAME(add_scaled)(1, (REAL *)dxv + (image * pixels + p) * s->c, (const REAL *)dyv + image * s->c, (REAL)1 / (REAL)pixels, s->c);
+			NAME(add_lines)((REAL *)dxv + (image * pixels + p) * s->c, (const REAL *)dyv + image * s->c, 1, 0, (REAL)1 / (REAL)pixels, s->c);
 }

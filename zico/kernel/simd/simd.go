@@ -35,6 +35,9 @@ static void zs_depthwise_weight_grad(const zs_kernels *k, zs_conv s, const void 
 static void zs_moments(const zs_kernels *k, const void *x, idx pixels, idx c, double *mean, double *m2, idx from, idx to) {
 	k->moments(x, pixels, c, mean, m2, from, to);
 }
+static void zs_conv_moments(const zs_kernels *k, zs_conv s, int depthwise, const void *x, const void *w, void *y, double *mean, double *m2, idx from, idx to) {
+	k->conv_moments(&s, depthwise, x, w, y, mean, m2, from, to);
+}
 static void zs_merge_run(const zs_kernels *k, zs_merge s, idx from, idx to) { k->merge(&s, from, to); }
 static void zs_products(const zs_kernels *k, const void *dy, const void *x, const void *stats, int relu, idx pixels, idx c, double *sum, double *product, idx from, idx to) {
 	k->products(dy, x, stats, relu, pixels, c, sum, product, from, to);
@@ -323,12 +326,52 @@ func (k *Kernels) rounded(x float64) float64 {
 
 // Moments writes to stats [3, c] the mean of each channel of x [images, pixels, c], what rounding took from it, and the inverse standard deviation; eps is added to the (biased) variance.
 func (k *Kernels) Moments(images, pixels, c int, eps float64, x, stats unsafe.Pointer) {
+	k.moments(images, pixels, c, eps, stats, func(mean, m2 *C.double) {
+		parallel(images, grain(pixels*c), func(from, to int) {
+			C.zs_moments(k.c, x, C.idx(pixels), C.idx(c), mean, m2, C.idx(from), C.idx(to))
+		})
+	})
+}
+
+// ConvMoments is Conv without bias or, with depthwise, Depthwise, followed by Moments of its output.
+func (k *Kernels) ConvMoments(v Window, depthwise bool, eps float64, x, w, y, stats unsafe.Pointer) {
+	s := v.shape()
+	pixels := int(s.oh * s.ow)
+	if pixels*v.Out*k.bytes > 4*part {
+		// An image would leave the cache before its moments are taken.
+		if depthwise {
+			k.Depthwise(v, x, w, y)
+		} else {
+			k.Conv(v, x, w, nil, y)
+		}
+		k.Moments(v.Images, pixels, v.Out, eps, y, stats)
+		return
+	}
+	var dw C.int
+	if depthwise {
+		dw = 1
+		s.rows = s.oh
+	} else {
+		s.rows = s.oh
+		if flat(&s) {
+			s.rows = C.idx(pixels)
+		}
+		w = k.packed(w, &s, v.Kernel, false, 0, 0, 1)
+		defer C.free(w)
+	}
+	k.moments(v.Images, pixels, v.Out, eps, stats, func(mean, m2 *C.double) {
+		parallel(v.Images, 1, func(from, to int) {
+			C.zs_conv_moments(k.c, s, dw, x, w, y, mean, m2, C.idx(from), C.idx(to))
+		})
+	})
+}
+
+// moments turns the means and the sums of squared distances that f writes for each image, [images, c], into stats.
+func (k *Kernels) moments(images, pixels, c int, eps float64, stats unsafe.Pointer, f func(mean, m2 *C.double)) {
 	p := C.malloc(C.size_t(16 * images * c))
 	defer C.free(p)
 	mean, m2 := floats(p, images*c), floats(unsafe.Add(p, 8*images*c), images*c)
-	parallel(images, grain(pixels*c), func(from, to int) {
-		C.zs_moments(k.c, x, C.idx(pixels), C.idx(c), (*C.double)(&mean[0]), (*C.double)(&m2[0]), C.idx(from), C.idx(to))
-	})
+	f((*C.double)(&mean[0]), (*C.double)(&m2[0]))
 	// All images have the same number of pixels: the mean is that of the means, and the squared distances from it are those within the images and those between.
 	n := float64(images)
 	within := addUp(m2, c)

@@ -61,6 +61,7 @@ typedef struct {
 	void (*depthwise_weight_grad)(const zs_conv *s, const void *x, const void *dy, double *partial, idx from, idx to);
 
 	void (*moments)(const void *x, idx pixels, idx c, double *mean, double *m2, idx from, idx to);
+	void (*conv_moments)(const zs_conv *s, int depthwise, const void *x, const void *w, void *y, double *mean, double *m2, idx from, idx to);
 	void (*merge)(const zs_merge *s, idx from, idx to);
 	void (*products)(const void *dy, const void *x, const void *stats, int relu, idx pixels, idx c, double *sum, double *product, idx from, idx to);
 	void (*normalize_grad)(const void *dy, const void *x, const void *stats, int relu, idx pixels, idx c, const double *m1, const double *m2, void *dx, idx from, idx to);

@@ -90,6 +90,8 @@ func BenchmarkNorm(b *testing.B) {
 		"normalize-relu": func() { k.Merge(images, pixels, c, 0, []unsafe.Pointer{x, stats}, nil, y) },
 		"gradient":       func() { k.BatchNormGrad(images, pixels, c, false, y, x, stats, z) },
 		"gradient-relu":  func() { k.BatchNormGrad(images, pixels, c, true, y, x, stats, z) },
+		"avgpool":        func() { k.AvgPool(Pool{Images: images, H: 32, W: 32, C: c, Kernel: 3, Stride: 1, Pad: 1}, x, y) },
+		"avgpool-grad":   func() { k.AvgPoolGrad(Pool{Images: images, H: 32, W: 32, C: c, Kernel: 3, Stride: 1, Pad: 1}, y, x) },
 		"sum":            func() { k.Sum(images*pixels*c, 2, [3]int{}, []unsafe.Pointer{x, y}, z) },
 		"sum-masked":     func() { k.Sum(images*pixels*c, 1, [3]int{1}, []unsafe.Pointer{x, y, x}, z) },
 	} {
@@ -98,5 +100,38 @@ func BenchmarkNorm(b *testing.B) {
 				f()
 			}
 		})
+	}
+}
+
+// BenchmarkCold measures the convolutions of NAS-Bench-201 on pictures that are not in the cache: each call takes the next of 32 arrays.
+func BenchmarkCold(b *testing.B) {
+	k := Best(4)
+	for _, v := range []Window{
+		{Images: 128, H: 32, W: 32, C: 16, Kernel: 3, Stride: 1, Pad: 1, Out: 16},
+		{Images: 128, H: 16, W: 16, C: 32, Kernel: 3, Stride: 1, Pad: 1, Out: 32},
+		{Images: 128, H: 8, W: 8, C: 64, Kernel: 3, Stride: 1, Pad: 1, Out: 64},
+		{Images: 128, H: 32, W: 32, C: 16, Kernel: 1, Stride: 1, Out: 16},
+	} {
+		n := v.Images * v.H * v.W * v.C
+		var xs, ys [32]unsafe.Pointer
+		for i := range xs {
+			xs[i], ys[i] = array(n), array(n)
+		}
+		w := array(v.Kernel * v.Kernel * v.C * v.Out)
+		name := fmt.Sprintf("%dx%d_%dx%d_%d", v.Kernel, v.Kernel, v.H, v.W, v.C)
+		for what, f := range map[string]func(i int){
+			"forward":     func(i int) { k.Conv(v, xs[i], w, nil, ys[i]) },
+			"input-grad":  func(i int) { k.ConvInputGrad(v, ys[i], w, xs[i]) },
+			"weight-grad": func(i int) { k.ConvWeightGrad(v, xs[i], ys[i], w) },
+		} {
+			b.Run(name+"/"+what, func(b *testing.B) {
+				i := 0
+				for b.Loop() {
+					f(i % 32)
+					i++
+				}
+				b.ReportMetric(2*float64(n)*float64(v.Kernel*v.Kernel*v.C)*float64(b.N)/b.Elapsed().Seconds()*1e-9, "GFLOP/s")
+			})
+		}
 	}
 }

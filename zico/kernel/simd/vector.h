@@ -39,6 +39,7 @@ const zs_kernels NAME(kernels) = {
 	.depthwise = NAME(depthwise),
 	.depthwise_weight_grad = NAME(depthwise_weight_grad),
 	.moments = NAME(moments),
+	.conv_moments = NAME(conv_moments),
 	.merge = NAME(merge),
 	.products = NAME(products),
 	.normalize_grad = NAME(normalize_grad),
