@@ -34,6 +34,13 @@ type BatchNormGrad struct {
 	ReLU bool
 }
 
+// ConvNormGrad is the gradient of a convolution without bias and the batch norm after it: (dy, z, stats, x, weight) to dx and the weight's gradient, a statistic or Raw as in ConvWeightGrad. z is the output of the convolution, stats are those of ConvMoments, and dy is as in BatchNormGrad.
+type ConvNormGrad struct {
+	X Act // input of the convolution
+	Window
+	ReLU, Raw bool
+}
+
 // statsShape is the shape of the stats of Moments.
 func (a Act) statsShape() shapes.Shape { return shapes.Make(a.DType, a.Batches, 3, a.C) }
 
@@ -66,6 +73,14 @@ func (o BatchNormGrad) Name() string {
 	return fmt.Sprintf("batchnorm-dx %v", o.X)
 }
 
+// Name implements Op.
+func (o ConvNormGrad) Name() string {
+	if o.ReLU {
+		return o.name("conv-batchnorm-relu-grad", o.X)
+	}
+	return o.name("conv-batchnorm-grad", o.X)
+}
+
 // Inputs implements Op.
 func (o Moments) Inputs() []shapes.Shape { return []shapes.Shape{o.X.Shape()} }
 
@@ -81,6 +96,12 @@ func (o Merge) Inputs() []shapes.Shape {
 // Inputs implements Op.
 func (o BatchNormGrad) Inputs() []shapes.Shape {
 	return []shapes.Shape{o.X.Shape(), o.X.Shape(), o.X.statsShape()}
+}
+
+// Inputs implements Op.
+func (o ConvNormGrad) Inputs() []shapes.Shape {
+	z := o.OutAct(o.X)
+	return []shapes.Shape{z.Shape(), z.Shape(), z.statsShape(), o.X.Shape(), o.WeightShape(o.X)}
 }
 
 // Graph implements Op.
@@ -136,6 +157,13 @@ func (o BatchNormGrad) Graph(_ string, g *Graph, in []*Node) []*Node {
 	m1 := o.X.batchMean(dy)
 	m2 := o.X.batchMean(Mul(dy, y))
 	return []*Node{o.X.join(Mul(inv, Sub(Sub(dy, m1), Mul(y, m2))))}
+}
+
+// Graph implements Op.
+func (o ConvNormGrad) Graph(platform string, g *Graph, in []*Node) []*Node {
+	dz := BatchNormGrad{o.OutAct(o.X), o.ReLU}.Graph(platform, g, in[:3])[0]
+	dx := ConvInputGrad{o.X, o.Window}.Graph(platform, g, []*Node{dz, in[4]})
+	return append(dx, ConvWeightGrad{o.X, o.Window, o.Raw}.Graph(platform, g, []*Node{in[3], dz})...)
 }
 
 // split separates the batches: [batches*images,h,w,c] to [batches,images,h,w,c].

@@ -202,6 +202,16 @@ func TestConvAgainstAutodiff(t *testing.T) {
 				compare(t, l.name+": moments", fused[1], runOp(t, l.Cache, Moments{v.OutAct(x), 1e-3}, y)[0])
 				compare(t, l.name+": input gradient", runOp(t, l.Cache, ConvInputGrad{X: x, Window: v}, dy, ws)[0], dx)
 				got := runOp(t, l.Cache, ConvWeightGrad{X: x, Window: v, Raw: true}, xs, dy)
+				if v.Groups == 1 && v.Stride == 1 {
+					// Both gradients through a batch norm and a rectifier, against the three kernels one after the other.
+					z, stats := v.OutAct(x), fused[1]
+					dz := runOp(t, c, BatchNormGrad{X: z, ReLU: true}, dy, y, stats)[0]
+					through := runOp(t, l.Cache, ConvNormGrad{X: x, Window: v, ReLU: true, Raw: true}, dy, y, stats, xs, ws)
+					compare(t, l.name+": input gradient through batch norm", through[0], runOp(t, c, ConvInputGrad{X: x, Window: v}, dz, ws)[0])
+					for b, want := range runOp(t, c, ConvWeightGrad{X: x, Window: v, Raw: true}, xs, dz) {
+						compare(t, fmt.Sprintf("%s: weight gradient of batch %d through batch norm", l.name, b), through[1+b], want)
+					}
+				}
 				for b := range dw {
 					compare(t, fmt.Sprintf("%s: weight gradient of batch %d", l.name, b), got[b], dw[b])
 				}

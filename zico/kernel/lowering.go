@@ -44,6 +44,10 @@ func choose(platform string, op Op) lowering {
 			if o.Raw && plain(o.X, o.Window) {
 				return vectors
 			}
+		case ConvNormGrad:
+			if o.Raw && plain(o.X, o.Window) && o.Groups == 1 && o.Stride == 1 {
+				return vectors
+			}
 		case LinearWeightGrad:
 			if o.Raw {
 				return vectors

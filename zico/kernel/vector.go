@@ -159,6 +159,20 @@ func (o BatchNormGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 	})
 }
 
+func (o ConvNormGrad) outputs() []shapes.Shape {
+	return append(one(o.X.Shape()), o.X.gradShapes(o.WeightShape(o.X).Size())...)
+}
+
+func (o ConvNormGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	a := o.X
+	a.Batches = 1
+	z := o.OutAct(a)
+	for b := range o.X.Batches {
+		x, y := b*int(a.Bytes()), b*int(z.Bytes())
+		k.ConvNormGrad(a.window(o.Window), o.ReLU, unsafe.Add(in[0], y), unsafe.Add(in[1], y), unsafe.Add(in[2], b*int(z.StatsBytes())), unsafe.Add(in[3], x), in[4], unsafe.Add(out[0], x), out[1+b])
+	}
+}
+
 // eachBatch calls f with the offsets in bytes of each batch's pictures and stats.
 func (a Act) eachBatch(f func(pictures, stats int)) {
 	single := a

@@ -1,6 +1,8 @@
 package tape
 
 import (
+	"slices"
+
 	"github.com/zeroshotnas/zeroshot/spaces/net"
 	"github.com/zeroshotnas/zeroshot/zico/kernel"
 )
@@ -64,12 +66,8 @@ func (p *planner) backward(i int) {
 		p.rectify(i)
 		return
 	}
-	if in := p.incoming[i]; nd.Op == net.BatchNorm && len(in) == 1 && in[0].mask != none && p.rectified[in[0].mask] == p.norm[i] {
-		// The rectifier read this batch norm directly: its mask follows from what the batch norm reads anyway.
-		x := p.act(nd.In[0])
-		p.incoming[i] = nil
-		dx := p.call(kernel.BatchNormGrad{X: x, ReLU: true}, []value{in[0].grad, p.norm[i].x, p.norm[i].stats}, x.Bytes())
-		p.send(nd.In[0], contribution{grad: dx[0], mask: none})
+	if nd.Op == net.BatchNorm {
+		p.backwardNorm(i)
 		return
 	}
 	g := p.total(i)
@@ -92,8 +90,6 @@ func (p *planner) backward(i int) {
 		if p.needs[a] {
 			one(kernel.LinearInputGrad{X: x, Out: nd.Out}, g, p.weights[i])
 		}
-	case net.BatchNorm:
-		one(kernel.BatchNormGrad{X: x}, g, p.norm[i].x, p.norm[i].stats)
 	case net.AvgPool:
 		one(kernel.AvgPoolingGrad{AvgPooling: kernel.AvgPooling{X: x, Kernel: nd.Kernel, Stride: nd.Stride, Pad: nd.Pad, CountPad: nd.CountPad}}, g)
 	case net.MaxPool:
@@ -127,6 +123,33 @@ func (p *planner) backward(i int) {
 	}
 }
 
+// backwardNorm plans the gradient of a batch norm, together with that of a convolution that only it reads.
+func (p *planner) backwardNorm(i int) {
+	j := p.net.Nodes[i].In[0]
+	var g value
+	relu := false
+	if in := p.incoming[i]; len(in) == 1 && in[0].mask != none && p.rectified[in[0].mask] == p.norm[i] {
+		// The rectifier read this batch norm directly: its mask follows from what the batch norm reads anyway.
+		g, relu = in[0].grad, true
+		p.incoming[i] = nil
+	} else {
+		g = p.total(i)
+	}
+	x := p.act(j)
+	conv := &p.net.Nodes[j]
+	if conv.Op != net.Conv || conv.Bias || conv.Stride > 1 || conv.Groups > 1 || conv.Dilation > 1 || len(p.consumers[j]) > 1 || !p.needs[conv.In[0]] {
+		dx := p.call(kernel.BatchNormGrad{X: x, ReLU: relu}, []value{g, p.norm[i].x, p.norm[i].stats}, x.Bytes())
+		p.send(j, contribution{grad: dx[0], mask: none})
+		return
+	}
+	input := p.act(conv.In[0])
+	op := kernel.ConvNormGrad{X: input, Window: window(conv), ReLU: relu, Raw: p.raw}
+	size, sizes := p.gradSizes(j)
+	out := p.call(op, []value{g, p.norm[i].x, p.norm[i].stats, p.output[conv.In[0]], p.weights[j]}, append([]int64{input.Bytes()}, sizes...)...)
+	p.grads = append(p.grads, gradient{layer: conv.Layer, size: size, out: out[1:]})
+	p.send(conv.In[0], contribution{grad: out[0], mask: none})
+}
+
 // rectify passes the gradients of a rectifier on as masked contributions; gradients that are masked already are added up first.
 func (p *planner) rectify(i int) {
 	in := p.incoming[i]
@@ -143,15 +166,16 @@ func (p *planner) rectify(i int) {
 }
 
 func (p *planner) weightGrad(i int, op kernel.Op, g value) {
-	nd := &p.net.Nodes[i]
-	size := int(p.tensors[p.weights[i]].bytes) / p.dtype.Size()
-	sizes := []int64{int64(kernel.StatisticLen(p.batches)) * 8}
-	if p.raw {
-		sizes = make([]int64, p.batches)
-		for b := range sizes {
-			sizes[b] = int64(size * p.dtype.Size())
-		}
+	size, sizes := p.gradSizes(i)
+	out := p.call(op, []value{p.output[p.net.Nodes[i].In[0]], g}, sizes...)
+	p.grads = append(p.grads, gradient{layer: p.net.Nodes[i].Layer, size: size, out: out})
+}
+
+// gradSizes are the number of weights of node i and the bytes of what its gradient kernel returns: a statistic or, raw, a gradient for each batch.
+func (p *planner) gradSizes(i int) (size int, bytes []int64) {
+	size = int(p.tensors[p.weights[i]].bytes) / p.dtype.Size()
+	if !p.raw {
+		return size, []int64{int64(kernel.StatisticLen(p.batches)) * 8}
 	}
-	out := p.call(op, []value{p.output[nd.In[0]], g}, sizes...)
-	p.grads = append(p.grads, gradient{layer: nd.Layer, size: size, out: out})
+	return size, slices.Repeat([]int64{int64(size * p.dtype.Size())}, p.batches)
 }

@@ -285,48 +285,48 @@ static idx NAME(grad_size)(const zs_conv *s) {
 	return s->kh * s->kw * s->c * ((s->o + VL - 1) / VL) * VL;
 }
 
-// A task of conv_weight_grad is one image; it adds to the partial gradient, so that one thread's range makes one partial gradient.
+// grad_rows adds to the gradient out what rows times count output pixels give: p is the first one's window, xrow the distance of rows of pixels there; dy its gradient, in rows dyrow apart of pixels o apart.
+static void NAME(grad_rows)(const zs_conv *s, const REAL *p, idx xrow, const REAL *dy, idx dyrow, idx o, idx rows, idx count, REAL *out) {
+	idx run = s->kw * s->c, px = s->stride * s->c, vectors = (s->o + VL - 1) / VL, ld = vectors * VL;
+	for (idx i = 0; i < s->kh; i++)
+		for (idx v = 0; v < vectors;) {
+			idx left = vectors - v, n = left == 4 ? 2 : left < 3 ? left : 3, at = v * VL;
+			idx last = s->o < VL ? 0 : BLOCK_AT(v + n - 1, s->o) - at;
+			const REAL *xp = p + i * xrow, *d = dy + at;
+			REAL *to = out + i * run * ld + at;
+			if (n == 1)
+				NAME(grad_run1)(run, xp, s->stride * xrow, px, d, dyrow, o, rows, count, last, to, ld);
+			else if (n == 2)
+				NAME(grad_run2)(run, xp, s->stride * xrow, px, d, dyrow, o, rows, count, last, to, ld);
+			else
+				NAME(grad_run3)(run, xp, s->stride * xrow, px, d, dyrow, o, rows, count, last, to, ld);
+			v += n;
+		}
+}
+
+// A task of conv_weight_grad is one image; a range of them makes one partial gradient. s->rows rows at a time (of flat pictures, pixels) keep input and gradient in the first cache.
 static void NAME(conv_weight_grad)(const zs_conv *s, const void *xv, const void *dyv, void *partial, idx from, idx to) {
 	REAL *out = partial;
-	idx run = s->kw * s->c, px = s->stride * s->c, vectors = (s->o + VL - 1) / VL, ld = vectors * VL;
 	memset(out, 0, (size_t)NAME(grad_size)(s) * sizeof(REAL));
 	int flat = NAME(is_flat)(s);
 	idx height = flat ? 1 : s->oh, width = flat ? s->oh * s->ow : s->ow;
-	// Rows at a time, such that input and gradient stay in the first cache; of flat pictures, pixels.
+	idx rows = flat ? 1 : s->rows, cols = flat ? s->rows : width;
 	for (idx image = from; image < to; image++) {
 		const REAL *x = (const REAL *)xv + image * s->h * s->w * s->c, *dy = (const REAL *)dyv + image * s->oh * s->ow * s->o;
-		const REAL *wide = NULL;
-		if (s->o < VL) {
+		idx o = s->o;
+		if (o < VL) {
+			// Vectors would reach into the next pixel: fill up with zeros.
 			REAL *q = zs_scratch(1, (size_t)(s->oh * s->ow * VL) * sizeof(REAL));
 			for (idx p = 0; p < s->oh * s->ow; p++)
-				for (idx e = 0; e < VL; e++) q[p * VL + e] = e < s->o ? dy[p * s->o + e] : 0;
-			wide = q;
+				for (idx e = 0; e < VL; e++) q[p * VL + e] = e < o ? dy[p * o + e] : 0;
+			dy = q;
+			o = VL;
 		}
-		idx o = wide ? VL : s->o, dyrow = width * o;
-		idx rows = flat ? 1 : s->rows, cols = flat ? s->rows : width;
 		for (idx r = 0; r < height; r += rows) {
 			idx r1 = r + rows < height ? r + rows : height, xrow = 0;
 			const REAL *p = flat ? x : NAME(padded_rows)(s, x, r, r1, &xrow);
-			for (idx q = 0; q < width; q += cols) {
-				idx count = width - q < cols ? width - q : cols;
-				for (idx i = 0; i < s->kh; i++) {
-					const REAL *xp = p + i * xrow + q * px, *dp = wide ? wide + (r * width + q) * VL : dy + (r * width + q) * s->o;
-					REAL *op = out + i * run * ld;
-					for (idx v = 0; v < vectors;) {
-						idx left = vectors - v, n = left == 4 ? 2 : left < 3 ? left : 3, at = v * VL;
-						idx last = s->o < VL ? 0 : BLOCK_AT(v + n - 1, s->o) - at;
-						if (n == 1)
-							NAME(grad_run1)(run, xp, s->stride * xrow, px, dp, dyrow, o, r1 - r, count, last, op, ld);
-						else if (n == 2)
-							NAME(grad_run2)(run, xp, s->stride * xrow, px, dp, dyrow, o, r1 - r, count, last, op, ld);
-						else
-							NAME(grad_run3)(run, xp, s->stride * xrow, px, dp, dyrow, o, r1 - r, count, last, op, ld);
-						dp += n * VL;
-						op += n * VL;
-						v += n;
-					}
-				}
-			}
+			for (idx q = 0; q < width; q += cols)
+				NAME(grad_rows)(s, p + q * s->stride * s->c, xrow, dy + (r * width + q) * o, width * o, o, r1 - r, width - q < cols ? width - q : cols, out);
 		}
 	}
 }

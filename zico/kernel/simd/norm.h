@@ -149,9 +149,9 @@ static void NAME(products)(const void *dyv, const void *xv, const void *stats, i
 	}
 }
 
-// normalize_grad is inv * (dy - m1 - y * m2), with the means m1 of dy and m2 of dy*y.
-static void NAME(normalize_grad)(const void *dyv, const void *xv, const void *stats, int relu, idx pixels, idx c, const double *m1, const double *m2, void *dxv, idx from, idx to) {
-	const REAL *mean = stats, *rest = mean + c, *inv = rest + c;
+// normalize_grad is inv * (dy - m1 - y * m2). means are [2][c]: the mean m1 of dy, and the mean m2 of dy*y times inv.
+static void NAME(normalize_grad)(const void *dyv, const void *xv, const void *stats, const void *means, int relu, idx pixels, idx c, void *dxv, idx from, idx to) {
+	const REAL *mean = stats, *rest = mean + c, *inv = rest + c, *m1 = means, *m2 = m1 + c;
 	const REAL *dy = (const REAL *)dyv + from * pixels * c, *x = (const REAL *)xv + from * pixels * c;
 	REAL *dx = (REAL *)dxv + from * pixels * c;
 	pixels *= to - from;
@@ -159,7 +159,7 @@ static void NAME(normalize_grad)(const void *dyv, const void *xv, const void *st
 		for (idx p = 0; p < pixels; p++)
 			for (idx e = 0; e < c; e++) {
 				REAL y = x[p * c + e] - mean[e] - rest[e], d = relu && !(y > 0) ? 0 : dy[p * c + e];
-				dx[p * c + e] = inv[e] * (d - (REAL)m1[e] - y * inv[e] * (REAL)m2[e]);
+				dx[p * c + e] = inv[e] * (d - m1[e] - y * m2[e]);
 			}
 		return;
 	}
@@ -168,14 +168,45 @@ static void NAME(normalize_grad)(const void *dyv, const void *xv, const void *st
 		idx p1 = p0 + step < pixels ? p0 + step : pixels;
 		for (idx b = 0; b < BLOCKS(c); b++) {
 			idx at = BLOCK_AT(b, c);
-			vec m = LOAD(mean + at), l = LOAD(rest + at), i = LOAD(inv + at), u, v;
-			for (idx e = 0; e < VL; e++) u[e] = (REAL)m1[at + e], v[e] = (REAL)m2[at + e];
-			v *= i;
+			vec m = LOAD(mean + at), l = LOAD(rest + at), i = LOAD(inv + at), u = LOAD(m1 + at), v = LOAD(m2 + at);
 			for (idx p = p0; p < p1; p++) {
 				vec d = LOAD(dy + p * c + at), y = LOAD(x + p * c + at) - m - l;
 				if (relu) d = NAME(where)(y > 0, d);
 				STORE(dx + p * c + at, i * (d - u - y * v));
 			}
+		}
+	}
+}
+
+// conv_norm_grad goes back through a batch norm and the convolution of stride 1 before it at once: g is the gradient of the normalised output of the convolution, z that output. The gradient of z, which both other gradients need, is made where it stays in the cache: an image at a time in a scratch with the padding of the convolution that gives dx, or s->rows pixels of flat pictures. A task is an image, of flat pictures a pixel; a range of them makes one partial gradient of the weights. The channels of z must fill a vector.
+static void NAME(conv_norm_grad)(const zs_conv *s, const void *gv, const void *zv, const void *stats, const void *means, int relu, const void *xv, const void *packed, void *dxv, void *partial, idx from, idx to) {
+	const REAL *g = gv, *z = zv, *x = xv;
+	REAL *dx = dxv, *out = partial;
+	zs_conv back = {.kh = s->kh, .kw = s->kw, .stride = 1, .c = s->o, .o = s->c, .ystride = 1};
+	memset(out, 0, (size_t)NAME(grad_size)(s) * sizeof(REAL));
+	if (NAME(is_flat)(s)) {
+		REAL *dz = zs_scratch(1, (size_t)(s->rows * s->o) * sizeof(REAL));
+		for (idx p = from; p < to; p += s->rows) {
+			idx n = to - p < s->rows ? to - p : s->rows;
+			NAME(normalize_grad)(g + p * s->o, z + p * s->o, stats, means, relu, n, s->o, dz, 0, 1);
+			NAME(row)(&back, n, dz, 0, packed, NULL, dx + p * s->c);
+			NAME(grad_rows)(s, x + p * s->c, 0, dz, 0, s->o, 1, n, out);
+		}
+		return;
+	}
+	idx top = s->kh - 1 - s->top, left = s->kw - 1 - s->left, dzrow = (s->w + s->kw - 1) * s->o;
+	size_t bytes = (size_t)((s->h + s->kh - 1) * dzrow) * sizeof(REAL);
+	REAL *dz = zs_scratch(1, bytes);
+	memset(dz, 0, bytes);
+	for (idx image = from; image < to; image++) {
+		idx at = image * s->oh * s->ow * s->o;
+		REAL *inner = dz + top * dzrow + left * s->o;
+		for (idx r = 0; r < s->oh; r++, at += s->ow * s->o) NAME(normalize_grad)(g + at, z + at, stats, means, relu, s->ow, s->o, inner + r * dzrow, 0, 1);
+		for (idx r = 0; r < s->h; r++) NAME(row)(&back, s->w, dz + r * dzrow, dzrow, packed, NULL, dx + (image * s->h + r) * s->w * s->c);
+		for (idx r = 0; r < s->oh; r += s->rows) {
+			idx r1 = r + s->rows < s->oh ? r + s->rows : s->oh, xrow;
+			const REAL *p = NAME(padded_rows)(s, x + image * s->h * s->w * s->c, r, r1, &xrow);
+			NAME(grad_rows)(s, p, xrow, inner + r * dzrow, dzrow, s->o, r1 - r, s->ow, out);
 		}
 	}
 }

@@ -42,8 +42,11 @@ static void zs_merge_run(const zs_kernels *k, zs_merge s, idx from, idx to) { k-
 static void zs_products(const zs_kernels *k, const void *dy, const void *x, const void *stats, int relu, idx pixels, idx c, double *sum, double *product, idx from, idx to) {
 	k->products(dy, x, stats, relu, pixels, c, sum, product, from, to);
 }
-static void zs_normalize_grad(const zs_kernels *k, const void *dy, const void *x, const void *stats, int relu, idx pixels, idx c, const double *m1, const double *m2, void *dx, idx from, idx to) {
-	k->normalize_grad(dy, x, stats, relu, pixels, c, m1, m2, dx, from, to);
+static void zs_normalize_grad(const zs_kernels *k, const void *dy, const void *x, const void *stats, const void *means, int relu, idx pixels, idx c, void *dx, idx from, idx to) {
+	k->normalize_grad(dy, x, stats, means, relu, pixels, c, dx, from, to);
+}
+static void zs_conv_norm_grad(const zs_kernels *k, zs_conv s, const void *g, const void *z, const void *stats, const void *means, int relu, const void *x, const void *packed, void *dx, void *partial, idx from, idx to) {
+	k->conv_norm_grad(&s, g, z, stats, means, relu, x, packed, dx, partial, from, to);
 }
 typedef struct { const void *p[32]; } zs_pointers;
 static void zs_statistic(const zs_kernels *k, zs_pointers grads, idx batches, double *out, idx from, idx to) { k->statistic(grads.p, batches, out, from, to); }
@@ -96,6 +99,9 @@ func Find(isa string, bytes int) *Kernels {
 	}
 	return &Kernels{k, isa, bytes}
 }
+
+// vector is the size of a vector in bytes.
+func (k *Kernels) vector() int { return int(C.zs_pack_size(k.c, 1, 1, 1)) * k.bytes }
 
 // ISA is the instruction set, one of ISAs.
 func (k *Kernels) ISA() string { return k.isa }
@@ -228,24 +234,35 @@ func (k *Kernels) phases(v Window, dx unsafe.Pointer, f func(s C.zs_conv, kh0, k
 // ConvWeightGrad is its gradient by the weights: dw [k, k, c, out] from x and dy.
 func (k *Kernels) ConvWeightGrad(v Window, x, dy, dw unsafe.Pointer) {
 	s := v.shape()
-	size := int(C.zs_grad_size(k.c, s))
-	if flat(&s) {
-		s.rows = C.idx(max(small/(k.bytes*(v.C+v.Out)), 64))
-	} else {
-		row := k.bytes * int(((s.ow-1)*s.stride+s.kw)*s.c*s.stride+s.ow*s.o)
-		s.rows = C.idx(max(min(small/row, int(s.oh)), 1))
+	k.gradRows(&s)
+	k.partials(&s, v.Images, dw, func(partial unsafe.Pointer, from, to int) {
+		C.zs_conv_weight_grad(k.c, s, x, dy, partial, C.idx(from), C.idx(to))
+	})
+}
+
+// gradRows sets the rows that a weight gradient takes at a time.
+func (k *Kernels) gradRows(s *C.zs_conv) {
+	if flat(s) {
+		s.rows = C.idx(max(small/(k.bytes*int(s.c+s.o)), 64))
+		return
 	}
-	// Each chunk of images has a partial gradient; together they take at most 16 MiB, unless one alone takes more than half of that.
-	chunks := min(v.Images, 16, max((16<<20)/(size*k.bytes), 2))
+	row := k.bytes * int(((s.ow-1)*s.stride+s.kw)*s.c*s.stride+s.ow*s.o)
+	s.rows = C.idx(max(min(small/row, int(s.oh)), 1))
+}
+
+// partials makes a weight gradient from partial ones: f is called with ranges of units. The number of ranges depends on the shape alone; the partial gradients take at most 16 MiB together, unless one alone takes more than half of that.
+func (k *Kernels) partials(s *C.zs_conv, units int, dw unsafe.Pointer, f func(partial unsafe.Pointer, from, to int)) {
+	size := int(C.zs_grad_size(k.c, *s))
+	chunks := min(units, 16, max((16<<20)/(size*k.bytes), 2))
 	p := k.alloc(size * chunks)
 	defer C.free(p)
 	parallel(chunks, 1, func(from, to int) {
 		for i := from; i < to; i++ {
-			C.zs_conv_weight_grad(k.c, s, x, dy, unsafe.Add(p, i*size*k.bytes), C.idx(i*v.Images/chunks), C.idx((i+1)*v.Images/chunks))
+			f(unsafe.Add(p, i*size*k.bytes), i*units/chunks, (i+1)*units/chunks)
 		}
 	})
-	parallel(v.Kernel*v.Kernel*v.C, max(1, 4096/v.Out), func(from, to int) {
-		C.zs_grad_sum(k.c, s, p, C.idx(chunks), dw, C.idx(from), C.idx(to))
+	parallel(int(s.kh*s.kw*s.c), max(1, 4096/int(s.o)), func(from, to int) {
+		C.zs_grad_sum(k.c, *s, p, C.idx(chunks), dw, C.idx(from), C.idx(to))
 	})
 }
 
@@ -392,23 +409,77 @@ func (k *Kernels) moments(images, pixels, c int, eps float64, stats unsafe.Point
 
 // BatchNormGrad is the gradient of x normalised with stats (of Moments): dx from dy and x. With relu, dy is the gradient of the positive part of the normalised x.
 func (k *Kernels) BatchNormGrad(images, pixels, c int, relu bool, dy, x, stats, dx unsafe.Pointer) {
+	means := k.means(images, pixels, c, relu, dy, x, stats)
+	defer C.free(means)
+	parallel(images, grain(pixels*c), func(from, to int) {
+		C.zs_normalize_grad(k.c, dy, x, stats, means, flag(relu), C.idx(pixels), C.idx(c), dx, C.idx(from), C.idx(to))
+	})
+}
+
+func flag(b bool) C.int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// means are [2, c] for normalize_grad: the mean of dy, and the mean of dy times the normalised x, times the inverse standard deviation. The caller frees them.
+func (k *Kernels) means(images, pixels, c int, relu bool, dy, x, stats unsafe.Pointer) unsafe.Pointer {
 	p := C.malloc(C.size_t(16 * images * c))
 	defer C.free(p)
 	sum, product := floats(p, images*c), floats(unsafe.Add(p, 8*images*c), images*c)
-	var r C.int
-	if relu {
-		r = 1
-	}
 	parallel(images, grain(pixels*c), func(from, to int) {
-		C.zs_products(k.c, dy, x, stats, r, C.idx(pixels), C.idx(c), (*C.double)(&sum[0]), (*C.double)(&product[0]), C.idx(from), C.idx(to))
+		C.zs_products(k.c, dy, x, stats, flag(relu), C.idx(pixels), C.idx(c), (*C.double)(&sum[0]), (*C.double)(&product[0]), C.idx(from), C.idx(to))
 	})
 	m1, m2 := addUp(sum, c), addUp(product, c)
+	means := k.alloc(2 * c)
+	n := float64(images * pixels)
 	for i := range c {
-		m1[i] /= float64(images * pixels)
-		m2[i] /= float64(images * pixels)
+		k.set(means, i, m1[i]/n)
+		k.set(means, c+i, m2[i]/n*k.get(stats, 2*c+i))
 	}
-	parallel(images, grain(pixels*c), func(from, to int) {
-		C.zs_normalize_grad(k.c, dy, x, stats, r, C.idx(pixels), C.idx(c), (*C.double)(&m1[0]), (*C.double)(&m2[0]), dx, C.idx(from), C.idx(to))
+	return means
+}
+
+// get reads a value of the kernels' type.
+func (k *Kernels) get(p unsafe.Pointer, i int) float64 {
+	if k.bytes == 8 {
+		return *(*float64)(unsafe.Add(p, 8*i))
+	}
+	return float64(*(*float32)(unsafe.Add(p, 4*i)))
+}
+
+// ConvNormGrad goes back through a batch norm and the dense convolution of stride 1 before it: dx and dw from the gradient dy of the batch norm's output (with relu, of its positive part), the convolution's output z with its stats (of Moments), its input x and its weights w.
+func (k *Kernels) ConvNormGrad(v Window, relu bool, dy, z, stats, x, w, dx, dw unsafe.Pointer) {
+	s := v.shape()
+	pixels := int(s.oh * s.ow)
+	means := k.means(v.Images, pixels, v.Out, relu, dy, z, stats)
+	defer C.free(means)
+	scratch := (v.H + v.Kernel - 1) * (v.W + v.Kernel - 1) * v.Out * k.bytes
+	if v.Out*k.bytes < k.vector() || !flat(&s) && scratch > 4*part {
+		// The gradient of z does not fill a vector or does not stay in the cache.
+		dz := k.alloc(v.Images * pixels * v.Out)
+		defer C.free(dz)
+		parallel(v.Images, grain(pixels*v.Out), func(from, to int) {
+			C.zs_normalize_grad(k.c, dy, z, stats, means, flag(relu), C.idx(pixels), C.idx(v.Out), dz, C.idx(from), C.idx(to))
+		})
+		k.ConvInputGrad(v, dz, w, dx)
+		k.ConvWeightGrad(v, x, dz, dw)
+		return
+	}
+	units := v.Images
+	if flat(&s) {
+		units *= pixels
+		s.rows = C.idx(max(part/(k.bytes*(2*v.C+3*v.Out)), 64))
+	} else {
+		k.gradRows(&s)
+	}
+	back := s
+	back.c, back.o = s.o, s.c
+	packed := k.packed(w, &back, v.Kernel, true, 0, 0, 1)
+	defer C.free(packed)
+	k.partials(&s, units, dw, func(partial unsafe.Pointer, from, to int) {
+		C.zs_conv_norm_grad(k.c, s, dy, z, stats, means, flag(relu), x, packed, dx, partial, C.idx(from), C.idx(to))
 	})
 }
 

@@ -64,7 +64,8 @@ typedef struct {
 	void (*conv_moments)(const zs_conv *s, int depthwise, const void *x, const void *w, void *y, double *mean, double *m2, idx from, idx to);
 	void (*merge)(const zs_merge *s, idx from, idx to);
 	void (*products)(const void *dy, const void *x, const void *stats, int relu, idx pixels, idx c, double *sum, double *product, idx from, idx to);
-	void (*normalize_grad)(const void *dy, const void *x, const void *stats, int relu, idx pixels, idx c, const double *m1, const double *m2, void *dx, idx from, idx to);
+	void (*normalize_grad)(const void *dy, const void *x, const void *stats, const void *means, int relu, idx pixels, idx c, void *dx, idx from, idx to);
+	void (*conv_norm_grad)(const zs_conv *s, const void *g, const void *z, const void *stats, const void *means, int relu, const void *x, const void *packed, void *dx, void *partial, idx from, idx to);
 
 	// The five sums of the statistic of gradients of two batches and their sums of squares, of values from to to.
 	void (*statistic)(const void *const *grads, idx batches, double *out, idx from, idx to);

@@ -43,6 +43,7 @@ const zs_kernels NAME(kernels) = {
 	.merge = NAME(merge),
 	.products = NAME(products),
 	.normalize_grad = NAME(normalize_grad),
+	.conv_norm_grad = NAME(conv_norm_grad),
 	.statistic = NAME(statistic),
 	.sum = NAME(sum),
 	.avgpool = NAME(avgpool),
