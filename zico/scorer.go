@@ -109,11 +109,10 @@ func (s *Scorer) score(ctx context.Context, n *net.Network, seed uint64, d *data
 		return nil, err
 	}
 	pruned, _ := net.Prune(n)
-	together, plan, err := s.plan(pruned, d)
+	together, plan, need, err := s.plan(pruned, d)
 	if err != nil {
 		return nil, err
 	}
-	need := s.need(plan)
 	if err := s.memory.acquire(ctx, need); err != nil {
 		return nil, err
 	}
@@ -150,8 +149,8 @@ func (s *Scorer) score(ctx context.Context, n *net.Network, seed uint64, d *data
 	return res, nil
 }
 
-// plan chooses how many batches go through one run. On a CPU it is one: measured on NAS-Bench-201 at batch 128, two in one run take no less time (1.36 s a network against 1.31 s) and twice the memory. Elsewhere it is all of them where the memory limit allows, to keep a large device busy.
-func (s *Scorer) plan(n *net.Network, d *dataset) (together int, plan *tape.Plan, err error) {
+// plan chooses how many batches go through one run. On a CPU it is one: measured on NAS-Bench-201 at batch 128, two in one run take no less time (with XLA's kernels 1.36 s a network against 1.31 s) and twice the memory. Elsewhere it is all of them where the memory limit allows, to keep a large device busy.
+func (s *Scorer) plan(n *net.Network, d *dataset) (together int, plan *tape.Plan, need int64, err error) {
 	choices := []int{len(d.batches), 1}
 	if s.be.Platform() == "cpu" {
 		choices = choices[1:]
@@ -159,22 +158,27 @@ func (s *Scorer) plan(n *net.Network, d *dataset) (together int, plan *tape.Plan
 	for _, together = range choices {
 		plan, err = tape.Compile(n, tape.Options{DType: s.dtype, Batches: together, Images: d.batches[0].N, Raw: together < len(d.batches) || s.cfg.Gradients, Logits: s.cfg.Logits})
 		if err != nil {
-			return 0, nil, err
+			return 0, nil, 0, err
 		}
-		if s.need(plan) <= s.cfg.MemoryLimit {
-			return together, plan, nil
+		// The gradients of the runs before wait for those of the last.
+		if need = s.need(plan, len(d.batches)/together-1); need <= s.cfg.MemoryLimit {
+			return together, plan, need, nil
 		}
 	}
-	return 0, nil, fmt.Errorf("zico: %s: %w: %d images of %dx%d in %s need about %s at once, the limit is %s: use smaller batches or images, or raise Config.MemoryLimit",
-		n.Name, ErrMemory, d.batches[0].N, n.Input.H, n.Input.W, s.cfg.DType, gib(s.need(plan)), gib(s.cfg.MemoryLimit))
+	return 0, nil, 0, fmt.Errorf("zico: %s: %w: %d images of %dx%d in %s need about %s at once, the limit is %s: use smaller batches or images, or raise Config.MemoryLimit",
+		n.Name, ErrMemory, d.batches[0].N, n.Input.H, n.Input.W, s.cfg.DType, gib(need), gib(s.cfg.MemoryLimit))
 }
 
-// need estimates the memory in bytes that a run takes. On a CPU the heap that is kept for speed (package backend) holds up to twice what is in use, in gaps that fit no other buffer: 4.9 GB for 2.4 GB at batch 512 on NAS-Bench-201.
-func (s *Scorer) need(plan *tape.Plan) int64 {
-	if s.be.Platform() == "cpu" {
-		return 2 * plan.PeakBytes()
+// need estimates the memory in bytes that a score takes. A CPU holds more than what is in use: with the kernels of package simd the buffers that wait for the next of their shape (a quarter at most), with XLA's the gaps in a heap that is kept for speed (package backend; 4.9 GB for 2.4 GB at batch 512 on NAS-Bench-201).
+func (s *Scorer) need(plan *tape.Plan, earlier int) int64 {
+	bytes := plan.PeakBytes() + int64(earlier)*plan.GradientBytes()
+	switch {
+	case s.be.Platform() != "cpu":
+		return bytes
+	case s.cfg.Kernels == "xla":
+		return 2 * bytes
 	}
-	return plan.PeakBytes()
+	return bytes + bytes/4
 }
 
 func gib(b int64) string { return fmt.Sprintf("%.2f GiB", float64(b)/(1<<30)) }

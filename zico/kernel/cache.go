@@ -341,7 +341,8 @@ func (c *Cache) Profile() []Profile {
 	for op, e := range c.entries {
 		select {
 		case <-e.ready:
-			ps = append(ps, Profile{op.Name(), e.calls.Load(), time.Duration(e.nanos.Load()), e.compile, 0, 0})
+			flops, bytes := cost(op)
+			ps = append(ps, Profile{op.Name(), e.calls.Load(), time.Duration(e.nanos.Load()), e.compile, flops, bytes})
 		default: // being compiled
 		}
 	}

@@ -1,37 +1,45 @@
 package tape
 
-// PeakBytes estimates the most memory that tensors take at once in a run, in bytes: every value from its making to its last use and, beside each step, a working copy of its largest argument, which XLA's convolutions pack.
+import "slices"
+
+// PeakBytes estimates the most memory that tensors take at once in a run, in bytes: the parameters from beginning to end, every other value from its making to its last use.
 func (p *Plan) PeakBytes() int64 {
+	var now int64
+	for _, t := range p.tensors {
+		if t.kept() {
+			now += t.bytes
+		}
+	}
 	live := make([]bool, len(p.tensors))
-	var now, peak int64
+	peak := now
 	for s, st := range p.steps {
-		var work int64
-		use := func(v value) {
-			if !live[v] {
+		for _, v := range slices.Concat(st.in, st.out) {
+			if t := &p.tensors[v]; !live[v] && !t.kept() {
 				live[v] = true
-				now += p.tensors[v].bytes
+				now += t.bytes
 			}
-			work = max(work, p.tensors[v].bytes)
 		}
-		free := func(v value) {
-			if live[v] && p.tensors[v].last == s {
+		peak = max(peak, now)
+		for _, v := range slices.Concat(st.in, st.out) {
+			if t := &p.tensors[v]; live[v] && t.last == s {
 				live[v] = false
-				now -= p.tensors[v].bytes
+				now -= t.bytes
 			}
-		}
-		for _, v := range st.in {
-			use(v)
-		}
-		for _, v := range st.out {
-			use(v)
-		}
-		peak = max(peak, now+work)
-		for _, v := range st.in {
-			free(v)
-		}
-		for _, v := range st.out {
-			free(v)
 		}
 	}
 	return peak
+}
+
+// kept tells whether a tensor outlives every run: weights and biases.
+func (t *tensor) kept() bool { return t.kind == weight || t.kind == bias }
+
+// GradientBytes is the size of the gradients that a raw run leaves.
+func (p *Plan) GradientBytes() int64 {
+	var sum int64
+	for _, g := range p.grads {
+		for _, v := range g.out {
+			sum += p.tensors[v].bytes
+		}
+	}
+	return sum
 }

@@ -77,7 +77,7 @@ type Layer struct {
 // Run executes the plan with the weights that w holds. Runs of any number of plans may go on at the same time over one cache; each result depends on its plan, inputs and weights alone.
 // It stops between two kernels when ctx ends, with the context's error. All device memory of the run is freed on return, but for raw gradients.
 func (p *Plan) Run(ctx context.Context, cache *kernel.Cache, in *Inputs, w *Parameters) (_ *Outcome, err error) {
-	r := runner{Plan: p, weights: w, bufs: make([]compute.Buffer, len(p.tensors))}
+	r := runner{Plan: p, cache: cache, weights: w, bufs: make([]compute.Buffer, len(p.tensors))}
 	out := &Outcome{}
 	defer func() {
 		r.free()
@@ -119,6 +119,7 @@ func (p *Plan) Run(ctx context.Context, cache *kernel.Cache, in *Inputs, w *Para
 
 type runner struct {
 	*Plan
+	cache   *kernel.Cache
 	weights *Parameters
 	bufs    []compute.Buffer // owned by the runner; nil for inputs and weights
 }
@@ -130,7 +131,7 @@ func (r *runner) buffer(v value, in *Inputs) (compute.Buffer, error) {
 	case labels:
 		return in.labels, nil
 	case weight:
-		return r.weights.weight(t.node)
+		return r.weights.weight(r.cache, t.node)
 	case bias:
 		return r.weights.bias(t.node)
 	}

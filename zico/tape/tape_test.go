@@ -2,6 +2,7 @@ package tape
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +11,8 @@ import (
 	"github.com/zeroshotnas/zeroshot/spaces"
 	"github.com/zeroshotnas/zeroshot/spaces/natstss"
 	"github.com/zeroshotnas/zeroshot/spaces/net"
+	"github.com/zeroshotnas/zeroshot/zico/backend"
+	"github.com/zeroshotnas/zeroshot/zico/kernel"
 )
 
 func network(t testing.TB, arch string) *net.Network {
@@ -121,4 +124,47 @@ func ExampleCompile() {
 	}
 	fmt.Println("every kernel is called at least once, some more often:", p.Steps() > len(p.Ops()))
 	// Output: every kernel is called at least once, some more often: true
+}
+
+// TestDrawOnDevice checks that a device makes the same weights as the host, bit for bit.
+func TestDrawOnDevice(t *testing.T) {
+	be, err := backend.Open("xla:cpu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache, err := kernel.New(be, kernel.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cache.Finalize()
+	n := network(t, "11718")
+	w := NewParameters(be, n, dtypes.Float32, 1<<63+5)
+	defer w.Finalize()
+	seen := 0
+	for i := range n.Nodes {
+		if !n.Nodes[i].Op.HasWeights() {
+			continue
+		}
+		seen++
+		want, dims := Weights(n, i, w.seed)
+		b, err := w.drawOnDevice(cache, i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make([]float32, len(want))
+		if err := b.ToFlatData(got); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := b.Shape(); err != nil || !slices.Equal(s.Dimensions, dims) {
+			t.Errorf("node %d: the weight is %v (%v), want %v", i, s, err, dims)
+		}
+		for k := range want {
+			if got[k] != want[k] {
+				t.Fatalf("node %d: weight %d is %v, want %v", i, k, got[k], want[k])
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("only %d weights compared", seen)
+	}
 }

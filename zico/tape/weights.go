@@ -1,7 +1,11 @@
 package tape
 
 import (
+	"errors"
+	"fmt"
+	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -9,58 +13,96 @@ import (
 	"github.com/zeroshotnas/zeroshot/spaces/net"
 	"github.com/zeroshotnas/zeroshot/zico/backend"
 	"github.com/zeroshotnas/zeroshot/zico/formula"
+	"github.com/zeroshotnas/zeroshot/zico/kernel"
 )
 
-// Parameters are the weights and biases of a network on the device. They are drawn when a run first needs them and kept for the next: the runs over the batches of a score share them. They are safe for concurrent use.
+// Parameters are the weights and biases of a network on the device, drawn once for all runs of a score. They are safe for concurrent use.
 type Parameters struct {
 	be    *backend.Backend
 	net   *net.Network
 	dtype dtypes.DType
 	seed  uint64
 
-	mu      sync.Mutex
-	weights map[int]compute.Buffer // by node
-	biases  map[int]compute.Buffer
+	entries []parameter // weight and bias of each node
 }
 
-// NewParameters are the parameters of a network, of type dtype, that seed gives (package formula). Nothing is drawn yet.
+type parameter struct {
+	once sync.Once
+	buf  compute.Buffer
+	err  error
+}
+
+// NewParameters are the parameters of a network, of type dtype, that seed gives (package formula). On a CPU drawing them begins in the background, on all processors; other devices make weights themselves, when a run first needs them.
 func NewParameters(be *backend.Backend, n *net.Network, dtype dtypes.DType, seed uint64) *Parameters {
-	return &Parameters{be: be, net: n, dtype: dtype, seed: seed, weights: map[int]compute.Buffer{}, biases: map[int]compute.Buffer{}}
+	w := &Parameters{be: be, net: n, dtype: dtype, seed: seed, entries: make([]parameter, 2*len(n.Nodes))}
+	if be.Platform() == "cpu" {
+		var next atomic.Int64
+		for range runtime.GOMAXPROCS(0) {
+			go func() {
+				for i := int(next.Add(1)) - 1; i < len(n.Nodes); i = int(next.Add(1)) - 1 {
+					if n.Nodes[i].Op.HasWeights() {
+						_, _ = w.weight(nil, i) // the run meets the same error
+					}
+				}
+			}()
+		}
+	}
+	return w
 }
 
-func (w *Parameters) weight(node int) (compute.Buffer, error) {
-	return w.get(w.weights, node, func() ([]float32, []int) { return Weights(w.net, node, w.seed) })
-}
-
-func (w *Parameters) bias(node int) (compute.Buffer, error) {
-	return w.get(w.biases, node, func() ([]float32, []int) {
-		return Biases(w.net, node, w.seed), []int{w.net.Nodes[node].Out}
+// weight is the weight of a node. On devices other than a CPU a kernel of the cache draws it.
+func (w *Parameters) weight(cache *kernel.Cache, node int) (compute.Buffer, error) {
+	return w.get(2*node, func() (compute.Buffer, error) {
+		if w.be.Platform() == "cpu" {
+			data, dims := Weights(w.net, node, w.seed)
+			return UploadFloats(w.be, w.dtype, data, dims...)
+		}
+		return w.drawOnDevice(cache, node)
 	})
 }
 
-func (w *Parameters) get(m map[int]compute.Buffer, node int, draw func() ([]float32, []int)) (compute.Buffer, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if b, ok := m[node]; ok {
-		return b, nil
+// drawOnDevice makes a weight without copying it there.
+func (w *Parameters) drawOnDevice(cache *kernel.Cache, node int) (compute.Buffer, error) {
+	shape, fanIn := w.net.WeightShape(node)
+	op := kernel.Draw{DType: w.dtype, In: shape[1], Out: shape[0], FanIn: fanIn}
+	if len(shape) == 4 {
+		op.Kernel = shape[2]
 	}
-	data, dims := draw()
-	b, err := UploadFloats(w.be, w.dtype, data, dims...)
-	if err == nil {
-		m[node] = b
+	base, err := w.be.BufferFromFlatData(0, []uint64{formula.Base(w.seed, uint64(w.net.Nodes[node].Layer))}, op.Inputs()[0])
+	if err != nil {
+		return nil, fmt.Errorf("tape: copying a number to the device: %w", err)
 	}
-	return b, err
+	defer func() { _ = base.Finalize() }()
+	out, _, err := cache.Call(op, []compute.Buffer{base})
+	if err != nil {
+		return nil, err
+	}
+	return out[0], nil
 }
+
+func (w *Parameters) bias(node int) (compute.Buffer, error) {
+	return w.get(2*node+1, func() (compute.Buffer, error) {
+		return UploadFloats(w.be, w.dtype, Biases(w.net, node, w.seed), w.net.Nodes[node].Out)
+	})
+}
+
+func (w *Parameters) get(i int, make func() (compute.Buffer, error)) (compute.Buffer, error) {
+	p := &w.entries[i]
+	p.once.Do(func() { p.buf, p.err = make() })
+	return p.buf, p.err
+}
+
+// errGone marks parameters that were finalized before they were drawn.
+var errGone = errors.New("tape: the parameters are finalized")
 
 // Finalize frees the device memory; no run may use the parameters any more.
 func (w *Parameters) Finalize() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, m := range []map[int]compute.Buffer{w.weights, w.biases} {
-		for _, b := range m {
-			_ = b.Finalize()
+	for i := range w.entries {
+		p := &w.entries[i]
+		p.once.Do(func() { p.err = errGone })
+		if p.buf != nil {
+			_ = p.buf.Finalize()
 		}
-		clear(m)
 	}
 }
 
