@@ -34,11 +34,11 @@ type BatchNormGrad struct {
 	ReLU bool
 }
 
-// ConvNormGrad is the gradient of a convolution without bias and the batch norm after it: (dy, z, stats, x, weight) to dx and the weight's gradient, a statistic or Raw as in ConvWeightGrad. z is the output of the convolution, stats are those of ConvMoments, and dy is as in BatchNormGrad.
+// ConvNormGrad is the gradient of a convolution without bias and the batch norm after it: (dy, z, stats, x, weight {, others}) to dx and the weight's gradient, a statistic or Raw as in ConvWeightGrad. z is the output of the convolution, stats are those of ConvMoments, and dy is as in BatchNormGrad. With Masked, x is the output of a rectifier and dx the gradient of its input; with Add, dx has the others added to it: gradients that reached that input elsewhere.
 type ConvNormGrad struct {
 	X Act // input of the convolution
 	Window
-	ReLU, Raw bool
+	ReLU, Masked, Add, Raw bool
 }
 
 // statsShape is the shape of the stats of Moments.
@@ -75,10 +75,18 @@ func (o BatchNormGrad) Name() string {
 
 // Name implements Op.
 func (o ConvNormGrad) Name() string {
+	what := "conv-batchnorm"
 	if o.ReLU {
-		return o.name("conv-batchnorm-relu-grad", o.X)
+		what += "-relu"
 	}
-	return o.name("conv-batchnorm-grad", o.X)
+	what += "-grad"
+	if o.Masked {
+		what += "-masked"
+	}
+	if o.Add {
+		what += "-added"
+	}
+	return o.name(what, o.X)
 }
 
 // Inputs implements Op.
@@ -101,7 +109,11 @@ func (o BatchNormGrad) Inputs() []shapes.Shape {
 // Inputs implements Op.
 func (o ConvNormGrad) Inputs() []shapes.Shape {
 	z := o.OutAct(o.X)
-	return []shapes.Shape{z.Shape(), z.Shape(), z.statsShape(), o.X.Shape(), o.WeightShape(o.X)}
+	in := []shapes.Shape{z.Shape(), z.Shape(), z.statsShape(), o.X.Shape(), o.WeightShape(o.X)}
+	if o.Add {
+		in = append(in, o.X.Shape())
+	}
+	return in
 }
 
 // Graph implements Op.
@@ -163,6 +175,12 @@ func (o BatchNormGrad) Graph(_ string, g *Graph, in []*Node) []*Node {
 func (o ConvNormGrad) Graph(platform string, g *Graph, in []*Node) []*Node {
 	dz := BatchNormGrad{o.OutAct(o.X), o.ReLU}.Graph(platform, g, in[:3])[0]
 	dx := ConvInputGrad{o.X, o.Window}.Graph(platform, g, []*Node{dz, in[4]})
+	if o.Masked {
+		dx[0] = Where(GreaterThan(in[3], ZerosLike(in[3])), dx[0], ZerosLike(dx[0]))
+	}
+	if o.Add {
+		dx[0] = Add(dx[0], in[5])
+	}
 	return append(dx, ConvWeightGrad{o.X, o.Window, o.Raw}.Graph(platform, g, []*Node{in[3], dz})...)
 }
 

@@ -207,7 +207,17 @@ func TestConvAgainstAutodiff(t *testing.T) {
 					z, stats := v.OutAct(x), fused[1]
 					dz := runOp(t, c, BatchNormGrad{X: z, ReLU: true}, dy, y, stats)[0]
 					through := runOp(t, l.Cache, ConvNormGrad{X: x, Window: v, ReLU: true, Raw: true}, dy, y, stats, xs, ws)
-					compare(t, l.name+": input gradient through batch norm", through[0], runOp(t, c, ConvInputGrad{X: x, Window: v}, dz, ws)[0])
+					want := runOp(t, c, ConvInputGrad{X: x, Window: v}, dz, ws)[0]
+					compare(t, l.name+": input gradient through batch norm", through[0], want)
+					other := normal(rng, x.Shape())
+					masked := runOp(t, l.Cache, ConvNormGrad{X: x, Window: v, ReLU: true, Masked: true, Add: true, Raw: true}, dy, y, stats, xs, ws, other)
+					for k := range want {
+						if xs[k] <= 0 {
+							want[k] = 0
+						}
+						want[k] += other[k]
+					}
+					compare(t, l.name+": input gradient through batch norm and rectifier, added", masked[0], want)
 					for b, want := range runOp(t, c, ConvWeightGrad{X: x, Window: v, Raw: true}, xs, dz) {
 						compare(t, fmt.Sprintf("%s: weight gradient of batch %d through batch norm", l.name, b), through[1+b], want)
 					}

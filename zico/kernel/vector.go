@@ -169,7 +169,11 @@ func (o ConvNormGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 	z := o.OutAct(a)
 	for b := range o.X.Batches {
 		x, y := b*int(a.Bytes()), b*int(z.Bytes())
-		k.ConvNormGrad(a.window(o.Window), o.ReLU, unsafe.Add(in[0], y), unsafe.Add(in[1], y), unsafe.Add(in[2], b*int(z.StatsBytes())), unsafe.Add(in[3], x), in[4], unsafe.Add(out[0], x), out[1+b])
+		var add unsafe.Pointer
+		if o.Add {
+			add = unsafe.Add(in[5], x)
+		}
+		k.ConvNormGrad(a.window(o.Window), o.ReLU, o.Masked, unsafe.Add(in[0], y), unsafe.Add(in[1], y), unsafe.Add(in[2], b*int(z.StatsBytes())), unsafe.Add(in[3], x), in[4], add, unsafe.Add(out[0], x), out[1+b])
 	}
 }
 

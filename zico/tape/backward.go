@@ -144,10 +144,25 @@ func (p *planner) backwardNorm(i int) {
 	}
 	input := p.act(conv.In[0])
 	op := kernel.ConvNormGrad{X: input, Window: window(conv), ReLU: relu, Raw: p.raw}
+	in := []value{g, p.norm[i].x, p.norm[i].stats, p.output[conv.In[0]], p.weights[j]}
+	// What a rectifier does to the gradient follows from its output, which the kernel reads anyway; and a gradient that has come to its input before is added on the way.
+	to := conv.In[0]
+	if p.net.Nodes[to].Op == net.ReLU {
+		op.Masked = true
+		to = p.net.Nodes[to].In[0]
+	}
+	for k, c := range p.incoming[to] {
+		if c.mask == none {
+			op.Add = true
+			in = append(in, c.grad)
+			p.incoming[to] = slices.Delete(p.incoming[to], k, k+1)
+			break
+		}
+	}
 	size, sizes := p.gradSizes(j)
-	out := p.call(op, []value{g, p.norm[i].x, p.norm[i].stats, p.output[conv.In[0]], p.weights[j]}, append([]int64{input.Bytes()}, sizes...)...)
+	out := p.call(op, in, append([]int64{input.Bytes()}, sizes...)...)
 	p.grads = append(p.grads, gradient{layer: conv.Layer, size: size, out: out[1:]})
-	p.send(conv.In[0], contribution{grad: out[0], mask: none})
+	p.send(to, contribution{grad: out[0], mask: none})
 }
 
 // rectify passes the gradients of a rectifier on as masked contributions; gradients that are masked already are added up first.

@@ -178,9 +178,22 @@ static void NAME(normalize_grad)(const void *dyv, const void *xv, const void *st
 	}
 }
 
-// conv_norm_grad goes back through a batch norm and the convolution of stride 1 before it at once: g is the gradient of the normalised output of the convolution, z that output. The gradient of z, which both other gradients need, is made where it stays in the cache: an image at a time in a scratch with the padding of the convolution that gives dx, or s->rows pixels of flat pictures. A task is an image, of flat pictures a pixel; a range of them makes one partial gradient of the weights. The channels of z must fill a vector.
-static void NAME(conv_norm_grad)(const zs_conv *s, const void *gv, const void *zv, const void *stats, const void *means, int relu, const void *xv, const void *packed, void *dxv, void *partial, idx from, idx to) {
-	const REAL *g = gv, *z = zv, *x = xv;
+// finish_grad turns n values of the gradient dx of a picture x into those of what x is the positive part of, if masked, and adds other gradients, unless add is NULL.
+INLINE void NAME(finish_grad)(REAL *dx, const REAL *x, const REAL *add, int masked, idx n) {
+	if (!masked && !add) return;
+	idx i = 0;
+	for (; i + VL <= n; i += VL) {
+		vec d = LOAD(dx + i);
+		if (masked) d = NAME(where)(LOAD(x + i) > 0, d);
+		if (add) d += LOAD(add + i);
+		STORE(dx + i, d);
+	}
+	for (; i < n; i++) dx[i] = (masked && !(x[i] > 0) ? 0 : dx[i]) + (add ? add[i] : 0);
+}
+
+// conv_norm_grad goes back through a batch norm and the convolution of stride 1 before it at once: g is the gradient of the normalised output of the convolution, z that output. The gradient of z, which both other gradients need, is made where it stays in the cache: an image at a time in a scratch with the padding of the convolution that gives dx, or s->rows pixels of flat pictures. A task is an image, of flat pictures a pixel; a range of them makes one partial gradient of the weights. dx is finished by finish_grad. The channels of z must fill a vector.
+static void NAME(conv_norm_grad)(const zs_conv *s, const void *gv, const void *zv, const void *stats, const void *means, int relu, const void *xv, const void *packed, const void *addv, int masked, void *dxv, void *partial, idx from, idx to) {
+	const REAL *g = gv, *z = zv, *x = xv, *add = addv;
 	REAL *dx = dxv, *out = partial;
 	zs_conv back = {.kh = s->kh, .kw = s->kw, .stride = 1, .c = s->o, .o = s->c, .ystride = 1};
 	memset(out, 0, (size_t)NAME(grad_size)(s) * sizeof(REAL));
@@ -190,6 +203,7 @@ static void NAME(conv_norm_grad)(const zs_conv *s, const void *gv, const void *z
 			idx n = to - p < s->rows ? to - p : s->rows;
 			NAME(normalize_grad)(g + p * s->o, z + p * s->o, stats, means, relu, n, s->o, dz, 0, 1);
 			NAME(row)(&back, n, dz, 0, packed, NULL, dx + p * s->c);
+			NAME(finish_grad)(dx + p * s->c, x + p * s->c, add ? add + p * s->c : NULL, masked, n * s->c);
 			NAME(grad_rows)(s, x + p * s->c, 0, dz, 0, s->o, 1, n, out);
 		}
 		return;
@@ -202,7 +216,11 @@ static void NAME(conv_norm_grad)(const zs_conv *s, const void *gv, const void *z
 		idx at = image * s->oh * s->ow * s->o;
 		REAL *inner = dz + top * dzrow + left * s->o;
 		for (idx r = 0; r < s->oh; r++, at += s->ow * s->o) NAME(normalize_grad)(g + at, z + at, stats, means, relu, s->ow, s->o, inner + r * dzrow, 0, 1);
-		for (idx r = 0; r < s->h; r++) NAME(row)(&back, s->w, dz + r * dzrow, dzrow, packed, NULL, dx + (image * s->h + r) * s->w * s->c);
+		for (idx r = 0; r < s->h; r++) {
+			idx to = (image * s->h + r) * s->w * s->c;
+			NAME(row)(&back, s->w, dz + r * dzrow, dzrow, packed, NULL, dx + to);
+			NAME(finish_grad)(dx + to, x + to, add ? add + to : NULL, masked, s->w * s->c);
+		}
 		for (idx r = 0; r < s->oh; r += s->rows) {
 			idx r1 = r + s->rows < s->oh ? r + s->rows : s->oh, xrow;
 			const REAL *p = NAME(padded_rows)(s, x + image * s->h * s->w * s->c, r, r1, &xrow);

@@ -45,8 +45,8 @@ static void zs_products(const zs_kernels *k, const void *dy, const void *x, cons
 static void zs_normalize_grad(const zs_kernels *k, const void *dy, const void *x, const void *stats, const void *means, int relu, idx pixels, idx c, void *dx, idx from, idx to) {
 	k->normalize_grad(dy, x, stats, means, relu, pixels, c, dx, from, to);
 }
-static void zs_conv_norm_grad(const zs_kernels *k, zs_conv s, const void *g, const void *z, const void *stats, const void *means, int relu, const void *x, const void *packed, void *dx, void *partial, idx from, idx to) {
-	k->conv_norm_grad(&s, g, z, stats, means, relu, x, packed, dx, partial, from, to);
+static void zs_conv_norm_grad(const zs_kernels *k, zs_conv s, const void *g, const void *z, const void *stats, const void *means, int relu, const void *x, const void *packed, const void *add, int masked, void *dx, void *partial, idx from, idx to) {
+	k->conv_norm_grad(&s, g, z, stats, means, relu, x, packed, add, masked, dx, partial, from, to);
 }
 typedef struct { const void *p[32]; } zs_pointers;
 static void zs_statistic(const zs_kernels *k, zs_pointers grads, idx batches, double *out, idx from, idx to) { k->statistic(grads.p, batches, out, from, to); }
@@ -449,8 +449,8 @@ func (k *Kernels) get(p unsafe.Pointer, i int) float64 {
 	return float64(*(*float32)(unsafe.Add(p, 4*i)))
 }
 
-// ConvNormGrad goes back through a batch norm and the dense convolution of stride 1 before it: dx and dw from the gradient dy of the batch norm's output (with relu, of its positive part), the convolution's output z with its stats (of Moments), its input x and its weights w.
-func (k *Kernels) ConvNormGrad(v Window, relu bool, dy, z, stats, x, w, dx, dw unsafe.Pointer) {
+// ConvNormGrad goes back through a batch norm and the dense convolution of stride 1 before it: dx and dw from the gradient dy of the batch norm's output (with relu, of its positive part), the convolution's output z with its stats (of Moments), its input x and its weights w. With masked, x is the positive part of something, whose gradient dx is; add, unless it is nil, is added to dx.
+func (k *Kernels) ConvNormGrad(v Window, relu, masked bool, dy, z, stats, x, w, add, dx, dw unsafe.Pointer) {
 	s := v.shape()
 	pixels := int(s.oh * s.ow)
 	means := k.means(v.Images, pixels, v.Out, relu, dy, z, stats)
@@ -465,6 +465,7 @@ func (k *Kernels) ConvNormGrad(v Window, relu bool, dy, z, stats, x, w, dx, dw u
 		})
 		k.ConvInputGrad(v, dz, w, dx)
 		k.ConvWeightGrad(v, x, dz, dw)
+		k.finish(v.Images*v.H*v.W*v.C, masked, x, add, dx)
 		return
 	}
 	units := v.Images
@@ -479,8 +480,23 @@ func (k *Kernels) ConvNormGrad(v Window, relu bool, dy, z, stats, x, w, dx, dw u
 	packed := k.packed(w, &back, v.Kernel, true, 0, 0, 1)
 	defer C.free(packed)
 	k.partials(&s, units, dw, func(partial unsafe.Pointer, from, to int) {
-		C.zs_conv_norm_grad(k.c, s, dy, z, stats, means, flag(relu), x, packed, dx, partial, C.idx(from), C.idx(to))
+		C.zs_conv_norm_grad(k.c, s, dy, z, stats, means, flag(relu), x, packed, add, flag(masked), dx, partial, C.idx(from), C.idx(to))
 	})
+}
+
+// finish masks n values of dx where x is not positive, and adds add, in place.
+func (k *Kernels) finish(n int, masked bool, x, add, dx unsafe.Pointer) {
+	var in []unsafe.Pointer
+	terms := 0
+	if add != nil {
+		in, terms = append(in, add), 1
+	}
+	switch {
+	case masked:
+		k.Sum(n, terms, [3]int{1}, append(in, x, dx), dx)
+	case add != nil:
+		k.Sum(n, 2, [3]int{}, append(in, dx), dx)
+	}
 }
 
 // MaxTerms is the greatest number of arguments of Sum and of Merge.

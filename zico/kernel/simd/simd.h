@@ -65,7 +65,7 @@ typedef struct {
 	void (*merge)(const zs_merge *s, idx from, idx to);
 	void (*products)(const void *dy, const void *x, const void *stats, int relu, idx pixels, idx c, double *sum, double *product, idx from, idx to);
 	void (*normalize_grad)(const void *dy, const void *x, const void *stats, const void *means, int relu, idx pixels, idx c, void *dx, idx from, idx to);
-	void (*conv_norm_grad)(const zs_conv *s, const void *g, const void *z, const void *stats, const void *means, int relu, const void *x, const void *packed, void *dx, void *partial, idx from, idx to);
+	void (*conv_norm_grad)(const zs_conv *s, const void *g, const void *z, const void *stats, const void *means, int relu, const void *x, const void *packed, const void *add, int masked, void *dx, void *partial, idx from, idx to);
 
 	// The five sums of the statistic of gradients of two batches and their sums of squares, of values from to to.
 	void (*statistic)(const void *const *grads, idx batches, double *out, idx from, idx to);
