@@ -6,11 +6,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/zeroshotnas/zeroshot/spaces"
 	"github.com/zeroshotnas/zeroshot/zico"
 	"github.com/zeroshotnas/zeroshot/zico/backend"
 	"github.com/zeroshotnas/zeroshot/zico/images"
@@ -51,14 +54,23 @@ func score(ctx context.Context, args []string) error {
 	deviceFlags(f, &device, &kernels)
 	dtype := f.String("dtype", "float32", "float32 or float64")
 	paper := f.Bool("eq15", false, "use the paper's Eq. 15 (standard deviation of |g|) instead of the reference's code (of g)")
+	sample := f.Int("sample", 0, "also score so many random architectures of the space, drawn with -seed")
+	mutate := f.Int("mutate", 0, "also score a walk of so many mutations, drawn with -seed, from the last architecture given")
 	inFlight := f.Int("inflight", 0, "networks at once (0: chosen for the machine)")
 	layers := f.Bool("layers", false, "print each layer")
 	asJSON := f.Bool("json", false, "print one JSON object a line")
 	if err := parse(f, args); err != nil {
 		return err
 	}
-	if f.NArg() == 0 {
+	if *sample < 0 || *mutate < 0 || *mutate > 0 && f.NArg() == 0 {
+		return usageError{errors.New("-sample and -mutate take numbers of architectures, and -mutate one to start from")}
+	}
+	if f.NArg() == 0 && *sample == 0 {
 		return usageError{errors.New("no architecture given; try: zico score 1462 \"|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|none~0|skip_connect~1|avg_pool_3x3~2|\"")}
+	}
+	archs, err := architectures(*space, f.Args(), *sample, *mutate, d.seed)
+	if err != nil {
+		return err
 	}
 	batches, err := d.batches(ctx)
 	if err != nil {
@@ -78,7 +90,7 @@ func score(ctx context.Context, args []string) error {
 	}
 	defer s.Close()
 	var reqs []zico.Request
-	for _, a := range f.Args() {
+	for _, a := range archs {
 		reqs = append(reqs, zico.Request{Space: *space, Arch: a, Seed: d.seed})
 	}
 	if !*asJSON {
@@ -87,6 +99,7 @@ func score(ctx context.Context, args []string) error {
 		fmt.Printf("%12s %11s %10s %8s  %s\n", "ZiCo", "parameters", "MACs", "seconds", "architecture")
 	}
 	failed := false
+	start, total := time.Now(), zico.Result{}
 	out := json.NewEncoder(os.Stdout)
 	for res, err := range s.ScoreAll(ctx, batches, reqs) {
 		switch {
@@ -95,6 +108,13 @@ func score(ctx context.Context, args []string) error {
 		case err != nil:
 			failed = true
 			fmt.Fprintf(os.Stderr, "zico score: %v\n", err)
+		default:
+			total.Kernels += res.Kernels
+			total.Compiled += res.Compiled
+			total.Compile += res.Compile
+		}
+		switch {
+		case err != nil:
 		case *asJSON:
 			if !*layers {
 				res.Layers = nil
@@ -106,10 +126,42 @@ func score(ctx context.Context, args []string) error {
 			print1(res, *layers)
 		}
 	}
+	if !*asJSON && len(reqs) > 1 && total.Kernels > 0 {
+		took := time.Since(start)
+		fmt.Printf("%d networks in %.1f s, %.3f s each; waited %.2f s (%.2f %%) for compilation, %.3f %% of %d kernel calls found their kernel ready\n",
+			len(reqs), took.Seconds(), took.Seconds()/float64(len(reqs)), total.Compile.Seconds(), 100*total.Compile.Seconds()/took.Seconds(), 100-100*float64(total.Compiled)/float64(total.Kernels), total.Kernels)
+	}
 	if failed {
 		return errFailed
 	}
 	return nil
+}
+
+// architectures are those given, then a walk of mutations from the last of them, then random ones.
+func architectures(space string, given []string, sample, mutate int, seed uint64) ([]string, error) {
+	archs := slices.Clone(given)
+	if sample+mutate == 0 {
+		return archs, nil
+	}
+	sp, err := spaces.Open(space)
+	if err != nil {
+		return nil, err
+	}
+	rng := rand.New(rand.NewPCG(seed, 0))
+	if mutate > 0 {
+		a, err := sp.Parse(archs[len(archs)-1])
+		if err != nil {
+			return nil, err
+		}
+		for range mutate {
+			a = sp.Mutate(rng, a)
+			archs = append(archs, string(a))
+		}
+	}
+	for range sample {
+		archs = append(archs, string(sp.Sample(rng)))
+	}
+	return archs, nil
 }
 
 func print1(res *zico.Result, layers bool) {

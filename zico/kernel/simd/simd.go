@@ -132,7 +132,7 @@ func flat(s *C.zs_conv) bool {
 // Sizes of the pieces of work, in bytes: a part of the second and of the first cache of common processors.
 const (
 	part  = 192 << 10
-	small = 40 << 10
+	small = 24 << 10
 )
 
 // tasks cuts a dense convolution into tasks, sets the rows (or, of flat pictures, pixels) of one and returns their number.

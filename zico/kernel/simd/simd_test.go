@@ -33,13 +33,22 @@ func BenchmarkConv(b *testing.B) {
 		n, m := v.Images*v.H*v.W*v.C, v.Images*oh*oh*v.Out
 		weights := v.Kernel * v.Kernel * v.C * v.Out
 		x, y, w := array(n), array(m), array(weights)
+		z, stats, dx, dw := array(m), array(3*v.Out), array(n), array(weights)
 		flops := 2 * float64(m) * float64(v.Kernel*v.Kernel*v.C)
 		name := fmt.Sprintf("%dx%d/%d_%dx%d_%d>%d", v.Kernel, v.Kernel, v.Stride, v.H, v.W, v.C, v.Out)
 		for what, f := range map[string]func(){
 			"forward":     func() { k.Conv(v, x, w, nil, y) },
 			"input-grad":  func() { k.ConvInputGrad(v, y, w, x) },
 			"weight-grad": func() { k.ConvWeightGrad(v, x, y, w) },
+			"norm-grad":   func() { k.ConvNormGrad(v, false, true, y, z, stats, x, w, nil, dx, dw) },
 		} {
+			flops := flops
+			if what == "norm-grad" {
+				if v.Stride > 1 {
+					continue
+				}
+				flops *= 2
+			}
 			b.Run(name+"/"+what, func(b *testing.B) {
 				for b.Loop() {
 					f()
