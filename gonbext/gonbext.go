@@ -19,8 +19,13 @@ import (
 
 	"github.com/gomlx/gomlx/ml/model"
 
-	_ "github.com/zeroshotnas/zeroshot/spaces/natstss" // the spaces that Options.Space can name
+	_ "github.com/zeroshotnas/zeroshot/spaces/darts" // the spaces that Options.Space can name
+	_ "github.com/zeroshotnas/zeroshot/spaces/masternet"
+	_ "github.com/zeroshotnas/zeroshot/spaces/nasbench101"
+	_ "github.com/zeroshotnas/zeroshot/spaces/natssss"
+	_ "github.com/zeroshotnas/zeroshot/spaces/natstss"
 	_ "github.com/zeroshotnas/zeroshot/spaces/plain"
+	_ "github.com/zeroshotnas/zeroshot/spaces/transnas"
 	"github.com/zeroshotnas/zeroshot/zico"
 	"github.com/zeroshotnas/zeroshot/zico/backend"
 	"github.com/zeroshotnas/zeroshot/zico/images"

@@ -13,16 +13,23 @@ import (
 // ErrUnknownSpace is wrapped by Open for a name that no space has registered.
 var ErrUnknownSpace = errors.New("unknown search space")
 
+// Option is an option of a space, a whole number.
+type Option struct {
+	Name              string
+	Default, Min, Max int
+	Doc               string // what it is, in a few words
+}
+
 // Options are the options of a space as given in its name, "C=16,N=5". A space takes the ones it knows with Int and leaves the rest, which Open reports.
 type Options struct {
 	values map[string]string
-	known  []string
+	known  []Option
 	err    error
 }
 
-// Int takes the integer option name, or its default where it is not given. Values outside lo..hi are an error of Open.
-func (o *Options) Int(name string, def, lo, hi int) int {
-	o.known = append(o.known, name)
+// Int takes the integer option name, or its default where it is not given. Values outside lo..hi are an error of Open. doc says in a few words what the option is, for lists of spaces.
+func (o *Options) Int(name string, def, lo, hi int, doc string) int {
+	o.known = append(o.known, Option{name, def, lo, hi, doc})
 	s, ok := o.values[name]
 	if !ok {
 		return def
@@ -57,14 +64,33 @@ func Names() []string {
 	return slices.Sorted(maps.Keys(registry))
 }
 
+// OptionsOf lists the options of a registered space in the order in which it takes them. An unknown name gives ErrUnknownSpace.
+func OptionsOf(name string) ([]Option, error) {
+	open, err := find(name)
+	if err != nil {
+		return nil, err
+	}
+	o := &Options{}
+	open(o)
+	return o.known, nil
+}
+
+func find(name string) (func(*Options) Space, error) {
+	mu.RLock()
+	defer mu.RUnlock()
+	open, ok := registry[name]
+	if !ok {
+		return nil, fmt.Errorf("spaces: %w %q; known: %s", ErrUnknownSpace, name, strings.Join(slices.Sorted(maps.Keys(registry)), ", "))
+	}
+	return open, nil
+}
+
 // Open returns the space of a name with options, as in "natstss" or "natstss:C=16,N=1". Errors name the known spaces (ErrUnknownSpace) or options.
 func Open(name string) (Space, error) {
 	base, rest, _ := strings.Cut(name, ":")
-	mu.RLock()
-	open, ok := registry[base]
-	mu.RUnlock()
-	if !ok {
-		return nil, fmt.Errorf("spaces: %w %q; known: %s", ErrUnknownSpace, base, strings.Join(Names(), ", "))
+	open, err := find(base)
+	if err != nil {
+		return nil, err
 	}
 	o := &Options{values: map[string]string{}}
 	for part := range strings.SplitSeq(rest, ",") {
@@ -82,7 +108,15 @@ func Open(name string) (Space, error) {
 		return nil, fmt.Errorf("spaces: %s: %w", name, o.err)
 	}
 	if len(o.values) > 0 {
-		return nil, fmt.Errorf("spaces: %s: unknown option %s; %s has %s", name, slices.Sorted(maps.Keys(o.values))[0], base, strings.Join(o.known, ", "))
+		has := "none"
+		for i, k := range o.known {
+			if i == 0 {
+				has = k.Name
+			} else {
+				has += ", " + k.Name
+			}
+		}
+		return nil, fmt.Errorf("spaces: %s: unknown option %s; %s has %s", name, slices.Sorted(maps.Keys(o.values))[0], base, has)
 	}
 	return s, nil
 }

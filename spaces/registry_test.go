@@ -3,13 +3,31 @@ package spaces_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/zeroshotnas/zeroshot/spaces"
 	_ "github.com/zeroshotnas/zeroshot/spaces/natstss"
 	_ "github.com/zeroshotnas/zeroshot/spaces/plain"
+	"github.com/zeroshotnas/zeroshot/spaces/spacetest"
 )
+
+// TestOwnSpace checks the space of the example as other spaces are checked.
+func TestOwnSpace(t *testing.T) {
+	spacetest.Run(t, kernels{16}, "", "35", "35711", "3541", "3x71", "-571")
+}
+
+func TestOptionsOf(t *testing.T) {
+	got, err := spaces.OptionsOf("natstss")
+	want := []spaces.Option{{Name: "C", Default: 16, Min: 1, Max: 4096, Doc: "channels of the first stage"}, {Name: "N", Default: 5, Min: 1, Max: 100, Doc: "cells in a stage"}}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("OptionsOf gives %v, %v, want %v", got, err, want)
+	}
+	if _, err := spaces.OptionsOf("natsts"); !errors.Is(err, spaces.ErrUnknownSpace) {
+		t.Errorf("an unknown space gives %v", err)
+	}
+}
 
 func TestOpen(t *testing.T) {
 	for spec, want := range map[string]string{

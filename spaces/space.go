@@ -6,6 +6,7 @@ package spaces
 import (
 	"iter"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/zeroshotnas/zeroshot/spaces/net"
 )
@@ -43,4 +44,28 @@ type Space interface {
 	Size() int
 	// All yields every architecture in the space's index order, or nothing where Size is 0.
 	All() iter.Seq[Arch]
+}
+
+// Indexer is a Space that numbers its architectures.
+type Indexer interface {
+	Space
+	// Index is the place of a canonical architecture in All, from 0; Parse reads it in decimal. It fails with a *ParseError for what is no architecture.
+	Index(a Arch) (int, error)
+}
+
+// CellDrawer is a Space whose networks repeat a cell, or two, which the architecture chooses. Network.SVG draws their whole networks, CellSVG what matters of them.
+type CellDrawer interface {
+	Space
+	// CellSVG draws the cells of a canonical architecture as a self-contained SVG picture, without scripts, styles or ids, as their paper does: operations on the edges where they are chosen for edges (net.DrawCells), in the vertices where they are chosen for vertices.
+	// It fails with a *ParseError for what is no canonical architecture.
+	CellSVG(a Arch) (string, error)
+}
+
+// Draw draws one of the given architectures uniformly, or returns otherwise where there is none. Spaces whose mutations are the draw of a neighbour implement Mutate with it.
+func Draw(rng *rand.Rand, from iter.Seq[Arch], otherwise Arch) Arch {
+	all := slices.Collect(from)
+	if len(all) == 0 {
+		return otherwise
+	}
+	return all[rng.IntN(len(all))]
 }

@@ -56,7 +56,7 @@ type Space struct {
 
 func init() {
 	spaces.Register("darts", func(o *spaces.Options) spaces.Space {
-		return Space{C: o.Int("C", 36, 1, 4096), Cells: o.Int("cells", 20, 1, 100), ImageNet: o.Int("imagenet", 0, 0, 1) == 1}
+		return Space{C: o.Int("C", 36, 1, 4096, "channels of a state in the first cells"), Cells: o.Int("cells", 20, 1, 100, "cells"), ImageNet: o.Int("imagenet", 0, 0, 1, "1 for the stem and images of ImageNet") == 1}
 	})
 }
 

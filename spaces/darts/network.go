@@ -11,12 +11,9 @@ import (
 //
 // The reference cannot halve a picture of odd size: multiples of 4 (CIFAR) and of 32 (ImageNet) are always right, other sizes may be an error that wraps net.ErrShape, as is an odd C of an ImageNet network. For ImageNet the reference takes pictures of 224 pixels only, which it pools globally.
 func (s Space) Network(a spaces.Arch, in spaces.Input) (*net.Network, error) {
-	g, err := s.parse(string(a))
+	g, err := s.read(a)
 	if err != nil {
 		return nil, err
-	}
-	if g.arch() != a {
-		return nil, &spaces.ParseError{Space: s.Name(), Input: string(a), Want: fmt.Sprintf("expected the canonical form that Parse returns, %s", g.arch())}
 	}
 	if in.Classes < 1 {
 		return nil, fmt.Errorf("%s: %d classes; at least one is needed", s.Name(), in.Classes)
@@ -131,4 +128,16 @@ func (b *builder) factorized(name string, rectified, out int) int {
 	moved := b.Add(net.Node{Op: net.Shift, In: []int{rectified}})
 	r := b.Conv(name+".conv_2", moved, out-out/2, 1, 2)
 	return b.BatchNorm(name+".bn", b.Add(net.Node{Op: net.Concat, In: []int{l, r}}), 0)
+}
+
+// read reads an Arch that Parse has returned.
+func (s Space) read(a spaces.Arch) (genotype, error) {
+	g, err := s.parse(string(a))
+	if err != nil {
+		return genotype{}, err
+	}
+	if want := g.arch(); want != a {
+		return genotype{}, &spaces.ParseError{Space: s.Name(), Input: string(a), Want: fmt.Sprintf("expected the canonical form that Parse returns, %s", want)}
+	}
+	return g, nil
 }

@@ -21,7 +21,7 @@ type Space struct {
 
 func init() {
 	spaces.Register("masternet", func(o *spaces.Options) spaces.Space {
-		return Space{ResLink: o.Int("reslink", 0, 0, 1) == 1, SE: o.Int("se", 0, 0, 1) == 1}
+		return Space{ResLink: o.Int("reslink", 0, 0, 1, "1 adds residual links") == 1, SE: o.Int("se", 0, 0, 1, "1 adds squeeze and excitation") == 1}
 	})
 }
 

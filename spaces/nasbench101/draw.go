@@ -8,7 +8,12 @@ import (
 	"github.com/zeroshotnas/zeroshot/spaces/net"
 )
 
-// CellSVG draws one cell as a self-contained picture: a box for the operation of each vertex, with the channels that it has in the first stack. It takes a canonical architecture, as Network does.
+var (
+	_ spaces.CellDrawer = Space{}
+	_ spaces.Indexer    = Space{}
+)
+
+// CellSVG implements spaces.CellDrawer: a box for the operation of each vertex, with the channels that it has in the first stack.
 func (s Space) CellSVG(a spaces.Arch) (string, error) {
 	c, err := s.read(a)
 	if err != nil {

@@ -32,7 +32,7 @@ const minChannels = maxVertices - 2
 
 func init() {
 	spaces.Register("nasbench101", func(o *spaces.Options) spaces.Space {
-		return Space{C: o.Int("C", 128, minChannels, 4096), N: o.Int("N", 3, 1, 100)}
+		return Space{C: o.Int("C", 128, minChannels, 4096, "channels of the first stack"), N: o.Int("N", 3, 1, 100, "cells in a stack")}
 	})
 }
 
@@ -73,9 +73,9 @@ func Hash(a spaces.Arch) (string, error) {
 	return hex.EncodeToString(h[:]), nil
 }
 
-// Index returns the place of a cell, in any form that Parse takes, in the order of All: the number of its record in the benchmark's files. The first use in a process makes the table of all hashes (see Space.All).
-func Index(a spaces.Arch) (int, error) {
-	c, err := parse("nasbench101", string(a))
+// Index implements spaces.Indexer, for a cell in any form that Parse takes: the number of its record in the benchmark's files. The first use in a process makes the table of all hashes (see All).
+func (s Space) Index(a spaces.Arch) (int, error) {
+	c, err := parse(s.Name(), string(a))
 	if err != nil {
 		return 0, err
 	}

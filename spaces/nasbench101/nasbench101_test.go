@@ -105,7 +105,7 @@ func TestCells(t *testing.T) {
 			t.Errorf("%s: the hash is %s, %v, want %s", k.Source, h, err, k.Hash)
 		}
 		if k.Index != nil && !testing.Short() {
-			if i, err := Index(a); err != nil || i != *k.Index {
+			if i, err := published.Index(a); err != nil || i != *k.Index {
 				t.Errorf("%s: the index is %d, %v, want %d", k.Source, i, err, *k.Index)
 			}
 		}
@@ -313,7 +313,7 @@ func TestTable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if j, err := Index(a); err != nil || j != i {
+		if j, err := published.Index(a); err != nil || j != i {
 			t.Fatalf("the index of %s is %d, %v, want %d", a, j, err, i)
 		}
 		h, err := Hash(a)

@@ -29,6 +29,8 @@ type digits [blocks]uint8
 // Space is NATS-SSS. It has no options.
 type Space struct{}
 
+var _ spaces.Indexer = Space{}
+
 func init() {
 	spaces.Register("natssss", func(*spaces.Options) spaces.Space { return Space{} })
 }
@@ -111,9 +113,9 @@ func fromIndex(i int) digits {
 	return d
 }
 
-// Index returns the index of a network, 0..32767, which NATS-Bench uses too. It fails with a *spaces.ParseError on what is no architecture.
-func Index(a spaces.Arch) (int, error) {
-	d, err := Space{}.parse(string(a))
+// Index implements spaces.Indexer: 0..32767, the index that NATS-Bench uses too.
+func (s Space) Index(a spaces.Arch) (int, error) {
+	d, err := s.parse(string(a))
 	if err != nil {
 		return 0, err
 	}

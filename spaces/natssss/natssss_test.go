@@ -103,7 +103,7 @@ func TestPosition(t *testing.T) {
 func TestIndex(t *testing.T) {
 	i := 0
 	for a := range (Space{}).All() {
-		got, err := Index(a)
+		got, err := Space{}.Index(a)
 		if err != nil || got != i {
 			t.Fatalf("Index(%q) = %d, %v, want %d", a, got, err, i)
 		}
@@ -117,7 +117,7 @@ func TestIndex(t *testing.T) {
 	if want := spaces.Arch("16:8:8:8:16"); a != want {
 		t.Errorf("4097 is %q, want %q", a, want)
 	}
-	if _, err := Index("8:8"); err == nil {
+	if _, err := (Space{}).Index("8:8"); err == nil {
 		t.Error("Index of two widths gives no error")
 	}
 }

@@ -43,7 +43,7 @@ type Space struct{ C, N int }
 
 func init() {
 	spaces.Register("natstss", func(o *spaces.Options) spaces.Space {
-		return Space{C: o.Int("C", 16, 1, 4096), N: o.Int("N", 5, 1, 100)}
+		return Space{C: o.Int("C", 16, 1, 4096, "channels of the first stage"), N: o.Int("N", 5, 1, 100, "cells in a stage")}
 	})
 }
 
@@ -144,9 +144,9 @@ func fromIndex(i int) cell {
 	return c
 }
 
-// Index returns the index of a cell: its operations as base-5 digits, the first edge the most significant.
-func Index(a spaces.Arch) (int, error) {
-	c, err := Space{}.parse(string(a))
+// Index implements spaces.Indexer: the operations of a cell as base-5 digits, the first edge the most significant.
+func (s Space) Index(a spaces.Arch) (int, error) {
+	c, err := s.parse(string(a))
 	if err != nil {
 		return 0, err
 	}
@@ -206,12 +206,9 @@ func (s Space) All() iter.Seq[spaces.Arch] {
 
 // Network implements spaces.Space: stem, N cells, residual block to 2C, N cells, residual block to 4C, N cells, batch norm and ReLU, global pool, classifier. Modules are named and ordered as in xautodl's TinyNetwork.
 func (s Space) Network(a spaces.Arch, in spaces.Input) (*net.Network, error) {
-	c, err := s.parse(string(a))
+	c, err := s.read(a)
 	if err != nil {
 		return nil, err
-	}
-	if c.arch() != a {
-		return nil, &spaces.ParseError{Space: s.Name(), Input: string(a), Want: fmt.Sprintf("expected the canonical form that Parse returns, %s", c.arch())}
 	}
 	if in.Classes < 1 {
 		return nil, fmt.Errorf("%s: %d classes; at least one is needed", s.Name(), in.Classes)
@@ -274,4 +271,16 @@ func reduction(b *net.Builder, name string, x int) int {
 	y = b.BatchNorm(name+".conv_b.op.2", b.Conv(name+".conv_b.op.1", b.ReLU(y), out, 3, 1), 0)
 	pool := b.Add(net.Node{Op: net.AvgPool, In: []int{x}, Kernel: 2, Stride: 2})
 	return b.Sum(y, b.Conv(name+".downsample.1", pool, out, 1, 1))
+}
+
+// read reads an Arch that Parse has returned.
+func (s Space) read(a spaces.Arch) (cell, error) {
+	c, err := s.parse(string(a))
+	if err != nil {
+		return cell{}, err
+	}
+	if want := c.arch(); want != a {
+		return cell{}, &spaces.ParseError{Space: s.Name(), Input: string(a), Want: fmt.Sprintf("expected the canonical form that Parse returns, %s", want)}
+	}
+	return c, nil
 }

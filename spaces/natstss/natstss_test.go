@@ -63,7 +63,7 @@ func TestPosition(t *testing.T) {
 func TestIndex(t *testing.T) {
 	i := 0
 	for a := range (Space{16, 5}).All() {
-		got, err := Index(a)
+		got, err := Space{16, 5}.Index(a)
 		if err != nil || got != i {
 			t.Fatalf("Index(%q) = %d, %v, want %d", a, got, err, i)
 		}

@@ -5,23 +5,16 @@ import (
 	"slices"
 )
 
-// spot is a place in a drawing: a layer, or a point where the edges from a layer to a much deeper one pass a rank in between.
+// spot is a place in a drawing: a box, or a point where the edges from a box to a much deeper one pass a rank in between.
 type spot struct {
-	node     int  // the layer; of a passing point the layer whose output passes
+	node     int  // the box; of a passing point the one whose edges pass
 	pass     bool // a passing point
 	rank     int
-	x        float64 // centre, pixels
+	x, width float64 // centre and width, pixels
 	up, down []int   // spots of the neighbouring ranks that edges lead to
 }
 
-func (s *spot) width() float64 {
-	if s.pass {
-		return 6
-	}
-	return boxW
-}
-
-// layered places layers in ranks by their longest distance from the input, as Sugiyama, Tagawa and Toda (1981) do: edges over several ranks get passing points, the order within a rank is by the mean place of the neighbours, and coordinates come as near to the neighbours' as the order allows.
+// layered places boxes in ranks by their longest distance from the input, as Sugiyama, Tagawa and Toda (1981) do: edges over several ranks get passing points, the order within a rank is by the mean place of the neighbours, and coordinates come as near to the neighbours' as the order allows.
 type layered struct {
 	spots []spot
 	ranks [][]int  // spots of each rank from left to right
@@ -34,11 +27,11 @@ const (
 	farRanks   = 16
 )
 
-func layOut(n *Network) *layered {
+func layOut(f figure) *layered {
 	l := &layered{}
-	depth := make([]int, len(n.Nodes))
-	for i := range n.Nodes {
-		for _, j := range n.Nodes[i].In {
+	depth := make([]int, len(f))
+	for i := range f {
+		for _, j := range f[i].in {
 			depth[i] = max(depth[i], depth[j]+1)
 		}
 	}
@@ -49,15 +42,15 @@ func layOut(n *Network) *layered {
 		return len(l.spots) - 1
 	}
 	connect := func(a, b int) {
-		// A layer may read another one twice; one line is enough.
+		// A box may lead to another one twice; one line is enough.
 		if !slices.Contains(l.spots[a].down, b) {
 			l.spots[a].down = append(l.spots[a].down, b)
 			l.spots[b].up = append(l.spots[b].up, a)
 		}
 	}
 	last := slices.Clone(depth) // rank of the deepest reader
-	for i := range n.Nodes {
-		for _, j := range n.Nodes[i].In {
+	for i := range f {
+		for _, j := range f[i].in {
 			last[j] = max(last[j], depth[i])
 		}
 	}
@@ -65,17 +58,17 @@ func layOut(n *Network) *layered {
 	for i := range last {
 		passing += max(0, last[i]-depth[i]-1)
 	}
-	trail := make([][]int, len(n.Nodes)) // spots of a layer's output, by ranks below it
-	for i := range n.Nodes {
-		at := add(spot{node: i, rank: depth[i]})
+	trail := make([][]int, len(f)) // spots of a box and of its passing points, by ranks below it
+	for i := range f {
+		at := add(spot{node: i, rank: depth[i], width: float64(f[i].width)})
 		trail[i] = []int{at}
-		for _, j := range n.Nodes[i].In {
+		for _, j := range f[i].in {
 			if passing > maxPassing && depth[i]-depth[j] > farRanks {
 				l.far = append(l.far, [2]int{trail[j][0], at})
 				continue
 			}
 			for len(trail[j]) < depth[i]-depth[j] {
-				p := add(spot{node: j, pass: true, rank: depth[j] + len(trail[j])})
+				p := add(spot{node: j, pass: true, rank: depth[j] + len(trail[j]), width: 6})
 				connect(trail[j][len(trail[j])-1], p)
 				trail[j] = append(trail[j], p)
 			}
@@ -163,13 +156,20 @@ func (l *layered) align() {
 	for _, rank := range l.ranks {
 		x := 0.0
 		for _, s := range rank {
-			x += l.spots[s].width()/2 + gapX
+			x += l.spots[s].width/2 + gapX
 			l.spots[s].x = x
-			x += l.spots[s].width() / 2
+			x += l.spots[s].width / 2
 		}
 		for _, s := range rank {
 			l.spots[s].x -= x / 2
 		}
+	}
+	// Ranks of one box stand in the middle: there the whole network passes, and drawings that follow their neighbours only lean further with every cell. Those before the first and after the last rank of several boxes follow them instead.
+	fixed := make([]bool, len(l.ranks))
+	several := func(r []int) bool { return len(r) != 1 }
+	first := slices.IndexFunc(l.ranks, several)
+	for r := range l.ranks {
+		fixed[r] = !several(l.ranks[r]) && (first < 0 || r > first && slices.ContainsFunc(l.ranks[r:], several))
 	}
 	const sweeps = 40
 	for sweep := range sweeps {
@@ -182,17 +182,17 @@ func (l *layered) align() {
 			if sweep%2 == 1 {
 				r = len(l.ranks) - 1 - k
 			}
-			l.alignRank(l.ranks[r], up, down)
+			if fixed[r] {
+				l.spots[l.ranks[r][0]].x = 0
+			} else {
+				l.alignRank(l.ranks[r], up, down)
+			}
 		}
 	}
 }
 
-// alignRank solves one rank: the least squared distance from the wanted places, weighted, under the smallest allowed distances (isotonic regression by pooling neighbours). A rank of one spot stands in the middle: there the whole network passes, and drawings that follow their neighbours only lean further with every cell.
+// alignRank solves one rank: the least squared distance from the wanted places, weighted, under the smallest allowed distances (isotonic regression by pooling neighbours).
 func (l *layered) alignRank(rank []int, up, down bool) {
-	if len(rank) == 1 {
-		l.spots[rank[0]].x = 0
-		return
-	}
 	type pool struct {
 		x, weight float64
 		n         int
@@ -202,12 +202,12 @@ func (l *layered) alignRank(rank []int, up, down bool) {
 	for k, s := range rank {
 		at := &l.spots[s]
 		if k > 0 {
-			offset[k] = offset[k-1] + (l.spots[rank[k-1]].width()+at.width())/2 + gapX
+			offset[k] = offset[k-1] + (l.spots[rank[k-1]].width+at.width)/2 + gapX
 		}
 		want, weight := 0.0, 0.0
 		pull := func(to []int) {
 			for _, t := range to {
-				// Lines between layers matter most: a chain of layers stays straight and skips bend around it.
+				// Lines between boxes matter most: a chain of boxes stays straight and skips bend around it.
 				w := 8.0
 				if at.pass || l.spots[t].pass {
 					w = 1
@@ -249,7 +249,7 @@ func (l *layered) alignRank(rank []int, up, down bool) {
 
 // columns cuts the ranks into columns of at most rows ranks and returns the first rank of each. It prefers places where few lines cross the cut.
 func (l *layered) columns(rows int) []int {
-	const slack = 4 // a last column may be a quarter longer rather than leave a few layers for another
+	const slack = 4 // a last column may be a quarter longer rather than leave a few boxes for another
 	first := []int{0}
 	for start := 0; len(l.ranks)-start > rows+rows/slack; {
 		best, fewest := 0, 0

@@ -16,7 +16,7 @@ func (n *Network) String() string {
 	for i := range n.Nodes {
 		nd := &n.Nodes[i]
 		in := strings.Trim(strings.ReplaceAll(fmt.Sprint(nd.In), " ", ","), "[]")
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", i, nd.describe(), nd.Name, in, nd.Shape, some(NodeParams(n, i)), some(NodeFLOPs(n, i, MACs)))
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", i, nd.Label(), nd.Name, in, nd.Shape, some(NodeParams(n, i)), some(NodeFLOPs(n, i, MACs)))
 	}
 	t.Flush()
 	for line := range strings.Lines(rows.String()) {
@@ -32,8 +32,8 @@ func some(v int64) string {
 	return fmt.Sprint(v)
 }
 
-// describe says what a node does in a few words: "conv 3x3/2 32".
-func (nd *Node) describe() string {
+// Label says what a node does in a few words: "conv 3x3/2 32" is a convolution of stride 2 to 32 channels.
+func (nd *Node) Label() string {
 	window := func() string {
 		s := fmt.Sprintf("%dx%d", nd.Kernel, nd.Kernel)
 		if nd.Stride > 1 {

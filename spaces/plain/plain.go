@@ -31,7 +31,7 @@ type Space struct{ BN bool }
 
 func init() {
 	spaces.Register("plain", func(o *spaces.Options) spaces.Space {
-		return Space{BN: o.Int("bn", 1, 0, 1) == 1}
+		return Space{BN: o.Int("bn", 1, 0, 1, "0 for biases instead of batch normalisation") == 1}
 	})
 }
 
@@ -153,11 +153,7 @@ func pick(rng *rand.Rand, from []int) int { return from[rng.IntN(len(from))] }
 
 // Mutate implements spaces.Space: a random neighbour.
 func (s Space) Mutate(rng *rand.Rand, a spaces.Arch) spaces.Arch {
-	all := slices.Collect(s.Neighbors(a))
-	if len(all) == 0 {
-		return a
-	}
-	return all[rng.IntN(len(all))]
+	return spaces.Draw(rng, s.Neighbors(a), a)
 }
 
 // Neighbors implements spaces.Space: chains with one kernel, width or stride changed, with the last convolution dropped, or with one more like the last.

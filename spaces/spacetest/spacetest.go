@@ -2,10 +2,15 @@
 package spacetest
 
 import (
+	"encoding/xml"
 	"errors"
+	"io"
 	"iter"
 	"math/rand/v2"
 	"reflect"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/zeroshotnas/zeroshot/spaces"
@@ -114,11 +119,48 @@ func Run(t *testing.T, s spaces.Space, malformed ...string) {
 			t.Error("0 classes give no error")
 		}
 	})
+	t.Run("drawings", func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(8, 9))
+		drawer, _ := s.(spaces.CellDrawer)
+		for k := range 20 {
+			a := s.Sample(rng)
+			if n, err := s.Network(a, s.Input()); err != nil {
+				t.Fatalf("%q: %v", a, err)
+			} else if k < 3 { // whole networks are large
+				checkSVG(t, a, n.SVG())
+			}
+			if drawer == nil {
+				continue
+			}
+			picture, err := drawer.CellSVG(a)
+			if err != nil {
+				t.Fatalf("%q: %v", a, err)
+			}
+			checkSVG(t, a, picture)
+		}
+		for _, m := range malformed {
+			if drawer == nil {
+				break
+			}
+			if _, err := drawer.CellSVG(spaces.Arch(m)); err == nil {
+				t.Errorf("CellSVG(%q) gives no error", m)
+			}
+		}
+	})
 	t.Run("all", func(t *testing.T) {
 		seen := map[spaces.Arch]bool{}
+		indexer, _ := s.(spaces.Indexer)
 		for a := range s.All() {
 			if seen[a] {
 				t.Fatalf("%q comes twice", a)
+			}
+			if indexer != nil && len(seen) < 1000 {
+				if i, err := indexer.Index(a); err != nil || i != len(seen) {
+					t.Fatalf("Index(%q) = %d, %v, and it is number %d of All", a, i, err, len(seen))
+				}
+				if back, err := s.Parse(strconv.Itoa(len(seen))); err != nil || back != a {
+					t.Fatalf("Parse(\"%d\") = %q, %v, want %q", len(seen), back, err, a)
+				}
 			}
 			seen[a] = true
 			// A large space is not parsed as a whole.
@@ -131,6 +173,37 @@ func Run(t *testing.T, s spaces.Space, malformed ...string) {
 		}
 		stopEarly(t, "All", s.All())
 	})
+}
+
+// checkSVG checks that a picture stands alone: XML with nothing that a page must bring along or that meets with another picture on it, and without numbers that are none.
+func checkSVG(t *testing.T, a spaces.Arch, picture string) {
+	t.Helper()
+	d := xml.NewDecoder(strings.NewReader(picture))
+	elements := 0
+	for {
+		tok, err := d.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatalf("the picture of %q is not well-formed: %v", a, err)
+		}
+		e, ok := tok.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		if elements++; elements == 1 && e.Name.Local != "svg" || slices.Contains([]string{"script", "style", "image", "use"}, e.Name.Local) {
+			t.Errorf("the picture of %q has the element %q", a, e.Name.Local)
+		}
+		for _, at := range e.Attr {
+			if n := at.Name.Local; n == "id" || n == "class" || n == "href" || strings.HasPrefix(n, "on") || strings.Contains(at.Value, "NaN") || strings.Contains(at.Value, "Inf") {
+				t.Errorf("the picture of %q has %s=%q", a, n, at.Value)
+			}
+		}
+	}
+	if elements == 0 {
+		t.Errorf("the picture of %q is empty", a)
+	}
 }
 
 // stopEarly leaves an iterator after one, two and more values. One that goes on makes the program panic.

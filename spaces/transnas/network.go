@@ -9,12 +9,9 @@ import (
 
 // Network implements spaces.Space: the backbone with global pooling and a linear layer of in.Classes outputs behind it. Modules are named and ordered as in the benchmark's MacroNet.
 func (s Space) Network(a spaces.Arch, in spaces.Input) (*net.Network, error) {
-	x, err := s.parse(string(a))
+	x, err := s.read(a)
 	if err != nil {
 		return nil, err
-	}
-	if s.print(x) != a {
-		return nil, &spaces.ParseError{Space: s.Name(), Input: string(a), Want: fmt.Sprintf("expected the canonical form that Parse returns, %s", s.print(x))}
 	}
 	if in.Classes < 1 {
 		return nil, fmt.Errorf("%s: %d classes; at least one is needed", s.Name(), in.Classes)
@@ -108,4 +105,16 @@ func residual(b *net.Builder, name string, x, out, stride int) int {
 		x = b.BatchNorm(name+".downsample.1", b.Conv(name+".downsample.0", x, out, 1, stride), 1)
 	}
 	return b.Sum(x, y)
+}
+
+// read reads an Arch that Parse has returned.
+func (s Space) read(a spaces.Arch) (arch, error) {
+	x, err := s.parse(string(a))
+	if err != nil {
+		return arch{}, err
+	}
+	if want := s.print(x); want != a {
+		return arch{}, &spaces.ParseError{Space: s.Name(), Input: string(a), Want: fmt.Sprintf("expected the canonical form that Parse returns, %s", want)}
+	}
+	return x, nil
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/zeroshotnas/zeroshot/spaces"
 )
@@ -46,7 +47,7 @@ type Space struct {
 
 func init() {
 	spaces.Register("transnas", func(o *spaces.Options) spaces.Space {
-		return Space{C: o.Int("C", 64, 2, 4096), Macro: o.Int("macro", 0, 0, 1) == 1}
+		return Space{C: o.Int("C", 64, 2, 4096, "channels of the stem, an even number"), Macro: o.Int("macro", 0, 0, 1, "1 for the macro space, 0 for the micro space") == 1}
 	})
 }
 
@@ -178,7 +179,7 @@ func wrong(modules string) (at int, problem string) {
 }
 
 // skeletons are the module digits of the macro space in the order of the index.
-var skeletons = func() []string {
+var skeletons = sync.OnceValue(func() []string {
 	var all []string
 	level := []string{""}
 	for range 6 {
@@ -196,11 +197,11 @@ var skeletons = func() []string {
 		}
 	}
 	return all
-}()
+})
 
 func (s Space) fromIndex(i int) arch {
 	if s.Macro {
-		return arch{modules: skeletons[i]}
+		return arch{modules: skeletons()[i]}
 	}
 	a := arch{modules: microSkeleton}
 	for e := len(a.cell) - 1; e >= 0; e-- {
@@ -210,16 +211,28 @@ func (s Space) fromIndex(i int) arch {
 	return a
 }
 
+// Index implements spaces.Indexer; see Parse for the order.
+func (s Space) Index(str spaces.Arch) (int, error) {
+	a, err := s.parse(string(str))
+	if err != nil {
+		return 0, err
+	}
+	if s.Macro {
+		return slices.Index(skeletons(), a.modules), nil
+	}
+	i := 0
+	for _, op := range a.cell {
+		i = i*operations + int(op)
+	}
+	return i, nil
+}
+
 // Sample implements spaces.Space.
 func (s Space) Sample(rng *rand.Rand) spaces.Arch { return s.print(s.fromIndex(rng.IntN(s.Size()))) }
 
 // Mutate implements spaces.Space: a random neighbour.
 func (s Space) Mutate(rng *rand.Rand, a spaces.Arch) spaces.Arch {
-	all := slices.Collect(s.Neighbors(a))
-	if len(all) == 0 {
-		return a
-	}
-	return all[rng.IntN(len(all))]
+	return spaces.Draw(rng, s.Neighbors(a), a)
 }
 
 // Neighbors implements spaces.Space: in the micro space the 18 cells with another operation on one edge, in the macro space the skeletons with one module changed, left out or added.

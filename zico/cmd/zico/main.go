@@ -3,6 +3,8 @@
 //	zico setup     install what is missing: PJRT plugin, Go kernel, Jupyter
 //	zico doctor    say what is there and what is not
 //	zico score     score architectures
+//	zico spaces    list the search spaces
+//	zico describe  say what an architecture is made of, and draw it
 //	zico verify    compare scores with files of expected values
 //	zico bench     measure
 //
@@ -18,8 +20,13 @@ import (
 	"os/signal"
 	"syscall"
 
-	_ "github.com/zeroshotnas/zeroshot/spaces/natstss" // the spaces that -space can name
+	_ "github.com/zeroshotnas/zeroshot/spaces/darts" // the spaces that -space can name
+	_ "github.com/zeroshotnas/zeroshot/spaces/masternet"
+	_ "github.com/zeroshotnas/zeroshot/spaces/nasbench101"
+	_ "github.com/zeroshotnas/zeroshot/spaces/natssss"
+	_ "github.com/zeroshotnas/zeroshot/spaces/natstss"
 	_ "github.com/zeroshotnas/zeroshot/spaces/plain"
+	_ "github.com/zeroshotnas/zeroshot/spaces/transnas"
 )
 
 // command is a subcommand. run gets its arguments without the name.
@@ -32,6 +39,8 @@ var commands = []command{
 	{"setup", "install what is missing: PJRT plugin, Go kernel, Jupyter", setup},
 	{"doctor", "say what is there and what is not", doctor},
 	{"score", "score architectures", score},
+	{"spaces", "list the search spaces", listSpaces},
+	{"describe", "say what an architecture is made of, and draw it", describe},
 	{"verify", "compare scores with files of expected values", verify},
 	{"bench", "measure", bench},
 }
