@@ -11,7 +11,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 # Without this, the go command fails in a clone that belongs to another user, as in containers: git refuses to look into it.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
-.PHONY: demo test lint lab fuzz notebooks peer clean
+.PHONY: demo test lint lab fuzz asan notebooks peer clean
 
 # Set everything up, score three networks, run the first notebook.
 demo: $(ZICO)
@@ -49,9 +49,14 @@ lab: $(ZICO)
 
 # A minute of fuzzing for each parser.
 fuzz:
-	for p in ./spaces/natstss ./spaces/plain; do go test -run '^$$' -fuzz FuzzParse -fuzztime 1m $$p || exit 1; done
+	for p in darts masternet nasbench101 natssss natstss plain transnas; do go test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./spaces/$$p || exit 1; done
 	go test -run '^$$' -fuzz FuzzNetwork -fuzztime 1m ./spaces/net
+	go test -run '^$$' -fuzz FuzzValidate -fuzztime 1m ./spaces/net
 	go test -run '^$$' -fuzz FuzzCIFAR -fuzztime 1m ./zico/images
+
+# The kernels written in C under AddressSanitizer (some minutes).
+asan:
+	ASAN_OPTIONS=detect_leaks=0 go test -asan ./zico/kernel
 
 # Run the notebooks and keep their outputs, as they are committed.
 notebooks: $(ZICO)

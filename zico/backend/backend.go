@@ -36,12 +36,12 @@ type Info struct {
 	Plugin   string `json:"plugin"`   // path of the plugin file
 	API      string `json:"api"`      // version of the PJRT API that the plugin speaks, major.minor
 	Devices  int    `json:"devices"`
-	Flags    string `json:"flags"` // XLA_FLAGS in force, set by Open or by the user
+	Flags    string `json:"flags"` // the user's XLA_FLAGS
 }
 
 // Open opens a device: "xla:cpu" or "cpu", "xla:cuda" or "cuda", with go-xla's options behind commas ("xla:cuda,memory_fraction=0.5"). "" is the device of the environment variable GOMLX_BACKEND where that names an XLA device, else "xla:cpu".
 //
-// On CUDA, tf32=false is added unless given: TF32 products differ from the reference in the third digit. On the CPU, XLA_FLAGS is set for the process unless it is set already, to flags under which kernels compile faster; Info tells them.
+// On CUDA, tf32=false is added unless given: TF32 products differ from the reference in the third digit.
 // Errors wrap ErrUnknownDevice, ErrNoPlugin or ErrBadPlugin and say what to do.
 func Open(device string) (*Backend, error) {
 	platform, options, err := parseDevice(device)
@@ -54,9 +54,6 @@ func Open(device string) (*Backend, error) {
 	}
 	if err := plugin.Check(); err != nil {
 		return nil, err
-	}
-	if err := setFlags(platform); err != nil {
-		return nil, fmt.Errorf("backend: setting XLA_FLAGS: %w", err)
 	}
 	be, err := open(strings.Join(append([]string{plugin.Path}, options...), ","))
 	if err != nil {

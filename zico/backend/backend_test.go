@@ -228,23 +228,6 @@ func TestFreeMemory(t *testing.T) {
 	check(0)
 }
 
-// TestFlags checks that flags are set where there are none, that the user's own stand, empty ones too, and that CUDA gets none.
-func TestFlags(t *testing.T) {
-	for _, mine := range []string{"--mine", ""} {
-		t.Setenv("XLA_FLAGS", mine)
-		if err := setFlags("cpu"); err != nil || os.Getenv("XLA_FLAGS") != mine {
-			t.Errorf("the user's flags %q became %q, %v", mine, os.Getenv("XLA_FLAGS"), err)
-		}
-	}
-	os.Unsetenv("XLA_FLAGS")
-	if err := setFlags("cuda"); err != nil || os.Getenv("XLA_FLAGS") != "" {
-		t.Errorf("CUDA gets the flags %q, %v", os.Getenv("XLA_FLAGS"), err)
-	}
-	if err := setFlags("cpu"); err != nil || os.Getenv("XLA_FLAGS") != cpuFlags {
-		t.Errorf("the CPU gets the flags %q, %v", os.Getenv("XLA_FLAGS"), err)
-	}
-}
-
 func TestHeapPolicy(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the heap is tuned on Linux only")

@@ -54,7 +54,7 @@ func (p *pool) get(s shapes.Shape) (*shared, error) {
 	bytes := int64(s.Size()) * int64(s.DType.Size())
 	p.mu.Lock()
 	p.used += bytes
-	p.most = max(p.used, p.most-p.most/4096)
+	p.most = max(p.used, p.most-p.most>>20)
 	if l := p.idle[key]; len(l) > 0 {
 		b := p.take(l[len(l)-1])
 		p.mu.Unlock()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/zeroshotnas/zeroshot/zico/backend"
 	"github.com/zeroshotnas/zeroshot/zico/images"
+	"github.com/zeroshotnas/zeroshot/zico/kernel/simd"
 )
 
 // finding is what doctor says of one part.
@@ -89,6 +90,15 @@ func examine(ctx context.Context, device, dir string) []finding {
 	} else {
 		add("plugin", true, fmt.Sprintf("%s, PJRT API %s", info.Plugin, info.API), nil, "")
 		add("device", true, fmt.Sprintf("%s, %d devices, a kernel ran", info.Platform, info.Devices), nil, "")
+	}
+	if info.Platform == "cpu" {
+		var sets []string
+		for _, isa := range simd.ISAs {
+			if simd.Find(isa, 4) != nil {
+				sets = append(sets, isa)
+			}
+		}
+		add("kernels", false, strings.Join(sets, ", ")+"; the first is used unless -kernels says otherwise", nil, "")
 	}
 	if flags := os.Getenv("XLA_FLAGS"); flags != "" {
 		add("flags", false, "XLA_FLAGS="+flags, nil, "")

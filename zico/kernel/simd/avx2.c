@@ -1,7 +1,8 @@
 #if defined(__x86_64__) && defined(__GNUC__)
-#pragma GCC target("avx2,fma")
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC target("avx2,fma")
 #endif
 #define ISA(x) zs_avx2_##x
 #define VECTOR_BYTES 32

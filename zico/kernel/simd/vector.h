@@ -7,11 +7,6 @@ typedef INT NAME(ivec) __attribute__((vector_size(VL * sizeof(REAL)), aligned(si
 #define STORE(p, v) (*(vec *)(p) = (v))
 #define INLINE static inline __attribute__((always_inline))
 
-// splat fills a vector with one value.
-INLINE vec NAME(splat)(REAL x) {
-	return x - (vec){0};
-}
-
 // where keeps the values of a where the mask is set, zeros elsewhere.
 INLINE vec NAME(where)(ivec mask, vec a) {
 	return (vec)(mask & (ivec)a);
