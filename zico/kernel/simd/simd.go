@@ -541,9 +541,7 @@ func (k *Kernels) Sum(n, terms int, masked [3]int, in []unsafe.Pointer, y unsafe
 			s.masks++
 		}
 	}
-	for i, p := range in {
-		s.in[i] = p
-	}
+	copy(s.in[:], in)
 	parallel(n, 1<<14, func(from, to int) { C.zs_sum_run(k.c, s, y, C.idx(from), C.idx(to)) })
 }
 
