@@ -4,6 +4,7 @@
 package spaces
 
 import (
+	"fmt"
 	"iter"
 	"math/rand/v2"
 	"slices"
@@ -59,6 +60,22 @@ type CellDrawer interface {
 	// CellSVG draws the cells of a canonical architecture as a self-contained SVG picture, without scripts, styles or ids, as their paper does: operations on the edges where they are chosen for edges (net.DrawCells), in the vertices where they are chosen for vertices.
 	// It fails with a *ParseError for what is no canonical architecture.
 	CellSVG(a Arch) (string, error)
+}
+
+// NotCanonical is the error of a space for an Arch that Parse did not return; want is the canonical form of the same architecture.
+func NotCanonical(space string, a, want Arch) *ParseError {
+	return &ParseError{Space: space, Input: string(a), Want: fmt.Sprintf("expected the canonical form that Parse returns, %s", want)}
+}
+
+// Enumerate yields the architectures at(0) to at(n-1): All of a space that makes an architecture from its index.
+func Enumerate(n int, at func(int) Arch) iter.Seq[Arch] {
+	return func(yield func(Arch) bool) {
+		for i := range n {
+			if !yield(at(i)) {
+				return
+			}
+		}
+	}
 }
 
 // Draw draws one of the given architectures uniformly, or returns otherwise where there is none. Spaces whose mutations are the draw of a neighbour implement Mutate with it.

@@ -137,7 +137,7 @@ func (s Space) read(a spaces.Arch) (genotype, error) {
 		return genotype{}, err
 	}
 	if want := g.arch(); want != a {
-		return genotype{}, &spaces.ParseError{Space: s.Name(), Input: string(a), Want: fmt.Sprintf("expected the canonical form that Parse returns, %s", want)}
+		return genotype{}, spaces.NotCanonical(s.Name(), a, want)
 	}
 	return g, nil
 }

@@ -43,7 +43,9 @@ func (s Space) chain(a spaces.Arch) ([]block, error) {
 		for pos < min(len(a), len(want)) && a[pos] == want[pos] {
 			pos++
 		}
-		return nil, &spaces.ParseError{Space: s.Name(), Input: string(a), Pos: pos, Want: fmt.Sprintf("expected the canonical form that Parse returns, %s", want)}
+		err := spaces.NotCanonical(s.Name(), a, want)
+		err.Pos = pos
+		return nil, err
 	}
 	return chain, nil
 }

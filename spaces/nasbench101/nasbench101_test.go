@@ -1,7 +1,6 @@
 package nasbench101
 
 import (
-	"cmp"
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/binary"
@@ -354,7 +353,7 @@ func TestAccuracies(t *testing.T) {
 	if h := hex.EncodeToString(table()[best].hash[:]); h != "02e5a0247bbdcf2860b7e96f74961594" || fmt.Sprintf("%.4f", accuracy[best]) != "94.3176" {
 		t.Errorf("the best cell is %s with %.4f %%, want 02e5a0247bbdcf2860b7e96f74961594 with 94.3176 %%", h, accuracy[best])
 	}
-	if rho := correlation(ranks(accuracy), ranks(parameters)); fmt.Sprintf("%.4f", rho) != "0.4350" {
+	if rho := spacetest.Spearman(accuracy, parameters); fmt.Sprintf("%.4f", rho) != "0.4350" {
 		t.Errorf("the rank correlation of parameters and accuracies is %.6f, want 0.4350", rho)
 	}
 	// The closed formula stands for the networks, which take longer to build.
@@ -396,37 +395,6 @@ func (c *cell) parameters() int64 {
 		}
 	}
 	return total
-}
-
-// ranks gives equal values the mean of their ranks.
-func ranks(x []float64) []float64 {
-	order := make([]int, len(x))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(x[a], x[b]) })
-	r := make([]float64, len(x))
-	for i := 0; i < len(order); {
-		j := i
-		for j < len(order) && x[order[j]] == x[order[i]] {
-			j++
-		}
-		for _, k := range order[i:j] {
-			r[k] = float64(i+j-1) / 2
-		}
-		i = j
-	}
-	return r
-}
-
-func correlation(x, y []float64) float64 {
-	mean := float64(len(x)-1) / 2 // of ranks
-	var xy, xx, yy float64
-	for i := range x {
-		a, b := x[i]-mean, y[i]-mean
-		xy, xx, yy = xy+a*b, xx+a*a, yy+b*b
-	}
-	return xy / math.Sqrt(xx*yy)
 }
 
 // TestChannels checks the split of channels on the cases of the benchmark's own test (model_builder_test.py of google-research/nasbench).

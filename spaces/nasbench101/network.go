@@ -74,7 +74,7 @@ func (s Space) read(a spaces.Arch) (cell, error) {
 		return c, err
 	}
 	if want := c.arch(); want != a {
-		return c, &spaces.ParseError{Space: s.Name(), Input: string(a), Want: fmt.Sprintf("expected the canonical form that Parse returns, %s", want)}
+		return c, spaces.NotCanonical(s.Name(), a, want)
 	}
 	return c, nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/zeroshotnas/zeroshot/spaces"
+	"github.com/zeroshotnas/zeroshot/spaces/natstss"
 	"github.com/zeroshotnas/zeroshot/spaces/net"
 )
 
@@ -164,13 +165,7 @@ func (Space) Size() int { return Size }
 
 // All implements spaces.Space, in the order of the index.
 func (Space) All() iter.Seq[spaces.Arch] {
-	return func(yield func(spaces.Arch) bool) {
-		for i := range Size {
-			if !yield(fromIndex(i).arch()) {
-				return
-			}
-		}
-	}
+	return spaces.Enumerate(Size, func(i int) spaces.Arch { return fromIndex(i).arch() })
 }
 
 // Network implements spaces.Space. Modules are named and ordered as in xautodl's DynamicShapeTinyNet.
@@ -179,8 +174,8 @@ func (s Space) Network(a spaces.Arch, in spaces.Input) (*net.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.arch() != a {
-		return nil, &spaces.ParseError{Space: s.Name(), Input: string(a), Want: fmt.Sprintf("expected the canonical form that Parse returns, %s", d.arch())}
+	if want := d.arch(); want != a {
+		return nil, spaces.NotCanonical(s.Name(), a, want)
 	}
 	if in.Classes < 1 {
 		return nil, fmt.Errorf("%s: %d classes; at least one is needed", s.Name(), in.Classes)
@@ -188,9 +183,9 @@ func (s Space) Network(a spaces.Arch, in spaces.Input) (*net.Network, error) {
 	b := net.NewBuilder(string(a), net.Shape{C: 3, H: in.Size, W: in.Size})
 	x := b.BatchNorm("stem.1", b.Conv("stem.0", 0, d.width(0), 3, 1), 0)
 	x = cell(b, "cells.0", x, d.width(0))
-	x = reduction(b, "cells.1", x, d.width(1))
+	x = natstss.Reduction(b, "cells.1", x, d.width(1))
 	x = cell(b, "cells.2", x, d.width(2))
-	x = reduction(b, "cells.3", x, d.width(3))
+	x = natstss.Reduction(b, "cells.3", x, d.width(3))
 	x = cell(b, "cells.4", x, d.width(4))
 	x = b.ReLU(b.BatchNorm("lastact.0", x, 0))
 	return b.Network(b.Head("classifier", x, in.Classes))
@@ -214,12 +209,4 @@ func cell(b *net.Builder, name string, x, out int) int {
 		skip = b.BatchNorm(layer+".bn", b.Conv(layer+".conv", x, out, 1, 1), 0)
 	}
 	return b.Sum(skip, conv(4, r1), conv(5, b.ReLU(n2)))
-}
-
-// reduction adds a residual block to out channels that halves the picture.
-func reduction(b *net.Builder, name string, x, out int) int {
-	y := b.BatchNorm(name+".conv_a.op.2", b.Conv(name+".conv_a.op.1", b.ReLU(x), out, 3, 2), 0)
-	y = b.BatchNorm(name+".conv_b.op.2", b.Conv(name+".conv_b.op.1", b.ReLU(y), out, 3, 1), 0)
-	pool := b.Add(net.Node{Op: net.AvgPool, In: []int{x}, Kernel: 2, Stride: 2})
-	return b.Sum(y, b.Conv(name+".downsample.1", pool, out, 1, 1))
 }

@@ -1,7 +1,6 @@
 package natssss
 
 import (
-	"cmp"
 	"compress/gzip"
 	"encoding/binary"
 	"encoding/json"
@@ -210,42 +209,13 @@ func TestTable(t *testing.T) {
 		if got := slices.Max(measured) / []float64{100, 50, 30}[k]; math.Abs(got-want.best) > 1e-9 {
 			t.Errorf("%v: the best accuracy is %g, want %g", datasets[k], got, want.best)
 		}
-		if got := spearman(params, measured); math.Abs(got-want.params) > 5e-5 {
+		if got := spacetest.Spearman(params, measured); math.Abs(got-want.params) > 5e-5 {
 			t.Errorf("%v: parameters rank with rho %.5f, want %.4f", datasets[k], got, want.params)
 		}
-		if got := spearman(flops, measured); math.Abs(got-want.flops) > 5e-5 {
+		if got := spacetest.Spearman(flops, measured); math.Abs(got-want.flops) > 5e-5 {
 			t.Errorf("%v: FLOPs rank with rho %.5f, want %.4f", datasets[k], got, want.flops)
 		}
 	}
-}
-
-// spearman is the correlation of ranks; ties share the mean of theirs.
-func spearman(x, y []float64) float64 {
-	rank := func(v []float64) []float64 {
-		order := make([]int, len(v))
-		for i := range order {
-			order[i] = i
-		}
-		slices.SortFunc(order, func(i, j int) int { return cmp.Compare(v[i], v[j]) })
-		r := make([]float64, len(v))
-		for lo := 0; lo < len(v); {
-			hi := lo
-			for hi < len(v) && v[order[hi]] == v[order[lo]] {
-				hi++
-			}
-			for _, i := range order[lo:hi] {
-				r[i] = float64(lo+hi-1)/2 - float64(len(v)-1)/2
-			}
-			lo = hi
-		}
-		return r
-	}
-	a, b := rank(x), rank(y)
-	var ab, aa, bb float64
-	for i := range a {
-		ab, aa, bb = ab+a[i]*b[i], aa+a[i]*a[i], bb+b[i]*b[i]
-	}
-	return ab / math.Sqrt(aa*bb)
 }
 
 func FuzzParse(f *testing.F) {

@@ -195,13 +195,7 @@ func (s Space) Size() int { return Size }
 
 // All implements spaces.Space, in the order of the index.
 func (s Space) All() iter.Seq[spaces.Arch] {
-	return func(yield func(spaces.Arch) bool) {
-		for i := range Size {
-			if !yield(fromIndex(i).arch()) {
-				return
-			}
-		}
-	}
+	return spaces.Enumerate(Size, func(i int) spaces.Arch { return fromIndex(i).arch() })
 }
 
 // Network implements spaces.Space: stem, N cells, residual block to 2C, N cells, residual block to 4C, N cells, batch norm and ReLU, global pool, classifier. Modules are named and ordered as in xautodl's TinyNetwork.
@@ -218,7 +212,7 @@ func (s Space) Network(a spaces.Arch, in spaces.Input) (*net.Network, error) {
 	k := 0 // position among cells and residual blocks
 	for stage := range 3 {
 		if stage > 0 {
-			x = reduction(b, fmt.Sprintf("cells.%d", k), x)
+			x = Reduction(b, fmt.Sprintf("cells.%d", k), x, 2*b.Shape(x).C)
 			k++
 		}
 		for range s.N {
@@ -264,9 +258,8 @@ func (c cell) build(b *net.Builder, name string, x int) int {
 	return nodes[3]
 }
 
-// reduction adds a residual block that halves the picture and doubles the channels.
-func reduction(b *net.Builder, name string, x int) int {
-	out := 2 * b.Shape(x).C
+// Reduction adds NATS-Bench's residual block of stride 2 (xautodl's ResNetBasicblock) from node x to out channels, with modules named below name, and returns its output. Both of the benchmark's spaces have it.
+func Reduction(b *net.Builder, name string, x, out int) int {
 	y := b.BatchNorm(name+".conv_a.op.2", b.Conv(name+".conv_a.op.1", b.ReLU(x), out, 3, 2), 0)
 	y = b.BatchNorm(name+".conv_b.op.2", b.Conv(name+".conv_b.op.1", b.ReLU(y), out, 3, 1), 0)
 	pool := b.Add(net.Node{Op: net.AvgPool, In: []int{x}, Kernel: 2, Stride: 2})
@@ -280,7 +273,7 @@ func (s Space) read(a spaces.Arch) (cell, error) {
 		return cell{}, err
 	}
 	if want := c.arch(); want != a {
-		return cell{}, &spaces.ParseError{Space: s.Name(), Input: string(a), Want: fmt.Sprintf("expected the canonical form that Parse returns, %s", want)}
+		return cell{}, spaces.NotCanonical(s.Name(), a, want)
 	}
 	return c, nil
 }

@@ -114,7 +114,7 @@ func (s Space) read(a spaces.Arch) (arch, error) {
 		return arch{}, err
 	}
 	if want := s.print(x); want != a {
-		return arch{}, &spaces.ParseError{Space: s.Name(), Input: string(a), Want: fmt.Sprintf("expected the canonical form that Parse returns, %s", want)}
+		return arch{}, spaces.NotCanonical(s.Name(), a, want)
 	}
 	return x, nil
 }

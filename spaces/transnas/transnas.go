@@ -296,11 +296,5 @@ func (s Space) Size() int {
 
 // All implements spaces.Space, in the order of the index.
 func (s Space) All() iter.Seq[spaces.Arch] {
-	return func(yield func(spaces.Arch) bool) {
-		for i := range s.Size() {
-			if !yield(s.print(s.fromIndex(i))) {
-				return
-			}
-		}
-	}
+	return spaces.Enumerate(s.Size(), func(i int) spaces.Arch { return s.print(s.fromIndex(i)) })
 }

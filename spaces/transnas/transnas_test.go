@@ -331,39 +331,10 @@ func TestTable(t *testing.T) {
 		for i, v := range table.Final[k] {
 			metric[i] = float64(v)
 		}
-		if got := spearman(params, metric); math.Abs(got-want.rho) > 0.005 {
+		if got := spacetest.Spearman(params, metric); math.Abs(got-want.rho) > 0.005 {
 			t.Errorf("%s: parameters rank with rho %.4f, want %.2f", want.task, got, want.rho)
 		}
 	}
-}
-
-// spearman is the correlation of ranks; ties share the mean of theirs.
-func spearman(x, y []float64) float64 {
-	rank := func(v []float64) []float64 {
-		order := make([]int, len(v))
-		for i := range order {
-			order[i] = i
-		}
-		slices.SortFunc(order, func(i, j int) int { return cmp.Compare(v[i], v[j]) })
-		r := make([]float64, len(v))
-		for lo := 0; lo < len(v); {
-			hi := lo
-			for hi < len(v) && v[order[hi]] == v[order[lo]] {
-				hi++
-			}
-			for _, i := range order[lo:hi] {
-				r[i] = float64(lo+hi-1)/2 - float64(len(v)-1)/2
-			}
-			lo = hi
-		}
-		return r
-	}
-	a, b := rank(x), rank(y)
-	var ab, aa, bb float64
-	for i := range a {
-		ab, aa, bb = ab+a[i]*b[i], aa+a[i]*a[i], bb+b[i]*b[i]
-	}
-	return ab / math.Sqrt(aa*bb)
 }
 
 func FuzzParse(f *testing.F) {

@@ -5,7 +5,12 @@ package formula
 
 import "math"
 
-const gamma = 0x9E3779B97F4A7C15
+// The constants of splitmix64, for programs that draw the same values on a device: a counter is multiplied by Gamma, and mixed by shifts of 30, 27 and 31 bits with products by Mix1 and Mix2 between them.
+const (
+	Gamma = 0x9E3779B97F4A7C15
+	Mix1  = 0xBF58476D1CE4E5B9
+	Mix2  = 0x94D049BB133111EB
+)
 
 // Streams. A weight tensor has the ordinal of its layer as its stream, the rest is offset.
 const (
@@ -15,16 +20,16 @@ const (
 )
 
 func mix(z uint64) uint64 {
-	z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9
-	z = (z ^ (z >> 27)) * 0x94D049BB133111EB
+	z = (z ^ (z >> 30)) * Mix1
+	z = (z ^ (z >> 27)) * Mix2
 	return z ^ (z >> 31)
 }
 
-// Base is the start of a stream, mix(seed + gamma*(stream+1)).
-func Base(seed, stream uint64) uint64 { return mix(seed + gamma*(stream+1)) }
+// Base is the start of a stream, mix(seed + Gamma*(stream+1)).
+func Base(seed, stream uint64) uint64 { return mix(seed + Gamma*(stream+1)) }
 
 // Raw is value i of the stream with the given base, uniform over 64 bits.
-func Raw(base, i uint64) uint64 { return mix(base + gamma*(i+1)) }
+func Raw(base, i uint64) uint64 { return mix(base + Gamma*(i+1)) }
 
 // Uniform is value i as a number in [0,1), exact in float64.
 func Uniform(base, i uint64) float64 { return float64(Raw(base, i)>>11) * 0x1p-53 }
@@ -40,7 +45,7 @@ func FillWeights(dst []float32, seed, stream uint64, fanIn int) {
 func fill(dst []float32, base uint64, bound float64) {
 	z := base
 	for i := range dst {
-		z += gamma
+		z += Gamma
 		u := float64(mix(z)>>11) * 0x1p-53
 		dst[i] = float32((2*u - 1) * bound)
 	}
@@ -51,7 +56,7 @@ func FillImages(dst []float32, seed uint64, batch, n, c, h, w int) {
 	planar := make([]float32, c*h*w)
 	base := Base(seed, ImageStream+uint64(batch))
 	for i := range n {
-		fill(planar, base+gamma*uint64(i*len(planar)), math.Sqrt(3))
+		fill(planar, base+Gamma*uint64(i*len(planar)), math.Sqrt(3))
 		img := dst[i*len(planar) : (i+1)*len(planar)]
 		for k := range c {
 			for p := range h * w {

@@ -65,7 +65,7 @@ type entry struct {
 type Config struct {
 	// Limit is the number of kernels kept. Default: DefaultLimit.
 	Limit int
-	// Kernels chooses among the lowerings of an operation. Default: the best for the device, see choose. "xla" compiles everything with XLA; "avx512", "avx2" and "baseline" are the default, but for the instructions that package simd uses on a CPU.
+	// Kernels chooses among the lowerings of an operation. Default: the best for the device. "xla" compiles everything with XLA; "avx512", "avx2" and "baseline" are the default, but for the instructions that package simd uses on a CPU.
 	Kernels string
 }
 
@@ -145,17 +145,14 @@ func (c *Cache) Call(op Op, in []compute.Buffer) (out []compute.Buffer, use Use,
 
 // useVector decides whether an operation runs on package simd.
 func (c *Cache) useVector(e *entry) bool {
-	if choose(c.be.Platform(), e.op) != vectors {
+	if c.vector[0] == nil || !vectorized(e.op) {
 		return false
 	}
-	e.kernels = c.vector[0]
+	e.vector, e.kernels = e.op.(vectorOp), c.vector[0]
 	if e.op.Inputs()[0].DType.Size() == 8 {
 		e.kernels = c.vector[1]
 	}
-	if e.kernels != nil {
-		e.vector = e.op.(vectorOp)
-	}
-	return e.kernels != nil
+	return true
 }
 
 // runVector runs an operation on the host, in memory shared with XLA.

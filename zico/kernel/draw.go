@@ -7,6 +7,8 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/zeroshotnas/zeroshot/zico/formula"
 )
 
 // Draw makes the weight of a convolution or linear layer on the device, bit for bit what package formula draws: from the base of its stream (a uint64 scalar, formula.Base) to [k, k, in, out], or [in, out] where Kernel is 0. In is the number of input channels of a group, FanIn what the bound 1/sqrt(FanIn) is made of.
@@ -33,15 +35,15 @@ func (o Draw) Graph(_ string, g *Graph, in []*Node) []*Node {
 	for axis, step := range []int{k, 1, k * k, o.In * k * k} {
 		place = Add(place, Mul(Iota(g, shape, axis), Const(g, uint64(step))))
 	}
-	z := Add(in[0], Mul(place, Const(g, uint64(0x9E3779B97F4A7C15))))
+	z := Add(in[0], Mul(place, Const(g, uint64(formula.Gamma))))
 	mix := func(shift, factor uint64) {
 		z = BitwiseXor(z, BitwiseShiftRightLogicalScalar(z, shift))
 		if factor != 0 {
 			z = Mul(z, Const(g, factor))
 		}
 	}
-	mix(30, 0xBF58476D1CE4E5B9)
-	mix(27, 0x94D049BB133111EB)
+	mix(30, formula.Mix1)
+	mix(27, formula.Mix2)
 	mix(31, 0)
 	u := MulScalar(ConvertDType(BitwiseShiftRightLogicalScalar(z, uint64(11)), dtypes.Float64), 0x1p-53)
 	w := MulScalar(Sub(Add(u, u), Const(g, 1.0)), 1/math.Sqrt(float64(o.FanIn)))

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 )
 
@@ -39,22 +39,9 @@ func TestFloat32(t *testing.T) {
 			in64, in32 = append(in64, a), append(in32, b)
 		}
 		want := runOp(t, c, op, in64...)
-		var bufs []compute.Buffer
-		for i, s := range narrow.Inputs() {
-			b, err := be.BufferFromFlatData(0, in32[i], s)
-			if err != nil {
-				t.Fatal(err)
-			}
-			bufs = append(bufs, b)
-		}
-		out, _, err := c.Call(narrow, bufs)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for k, b := range out {
-			got := make([]float32, len(want[k]))
-			if err := b.ToFlatData(got); err != nil {
-				t.Fatal(err)
+		for k, got := range runAs[float32](t, c, narrow, in32...) {
+			if len(got) != len(want[k]) {
+				t.Fatalf("%s: result %d has %d values, want %d", narrow.Name(), k, len(got), len(want[k]))
 			}
 			var diff, norm float64
 			for i, w := range want[k] {
@@ -70,39 +57,10 @@ func TestFloat32(t *testing.T) {
 	}
 }
 
-// narrowed is an operation on float64 with the type of its pictures set to float32.
+// narrowed is an operation on float64 with the type of its pictures, the field X, set to float32.
 func narrowed(op Op) Op {
-	switch o := op.(type) {
-	case Conv:
-		o.X.DType = dtypes.Float32
-		return o
-	case ConvInputGrad:
-		o.X.DType = dtypes.Float32
-		return o
-	case ConvWeightGrad:
-		o.X.DType = dtypes.Float32
-		return o
-	case Moments:
-		o.X.DType = dtypes.Float32
-		return o
-	case Merge:
-		o.X.DType = dtypes.Float32
-		return o
-	case BatchNormGrad:
-		o.X.DType = dtypes.Float32
-		return o
-	case AvgPooling:
-		o.X.DType = dtypes.Float32
-		return o
-	case AvgPoolingGrad:
-		o.X.DType = dtypes.Float32
-		return o
-	case GlobalPooling:
-		o.X.DType = dtypes.Float32
-		return o
-	case GlobalPoolingGrad:
-		o.X.DType = dtypes.Float32
-		return o
-	}
-	panic(op.Name())
+	v := reflect.New(reflect.TypeOf(op)).Elem()
+	v.Set(reflect.ValueOf(op))
+	v.FieldByName("X").FieldByName("DType").Set(reflect.ValueOf(dtypes.Float32))
+	return v.Interface().(Op)
 }

@@ -63,6 +63,12 @@ func lowerings(t testing.TB) []lowered {
 // runOp runs one operation on float64 (or int32) host data and returns its outputs.
 func runOp(t *testing.T, c *Cache, op Op, in ...any) [][]float64 {
 	t.Helper()
+	return runAs[float64](t, c, op, in...)
+}
+
+// runAs is runOp for an operation whose outputs are of type T.
+func runAs[T float32 | float64](t *testing.T, c *Cache, op Op, in ...any) [][]T {
+	t.Helper()
 	var bufs []compute.Buffer
 	for i, s := range op.Inputs() {
 		b, err := be.BufferFromFlatData(0, in[i], s)
@@ -75,13 +81,13 @@ func runOp(t *testing.T, c *Cache, op Op, in ...any) [][]float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var res [][]float64
+	var res [][]T
 	for _, b := range out {
 		s, err := b.Shape()
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := make([]float64, s.Size())
+		v := make([]T, s.Size())
 		if err := b.ToFlatData(v); err != nil {
 			t.Fatal(err)
 		}
@@ -193,7 +199,7 @@ func TestConvAgainstAutodiff(t *testing.T) {
 			y, dx, dw := runOp(t, c, fwd, xs, ws)[0], runOp(t, c, both, xs, ws, dy)[0], perBatch(t, c, single, x.Batches, xs, ws, dy)
 			compareStatistic(t, runOp(t, c, ConvWeightGrad{X: x, Window: v}, xs, dy)[0], dw)
 			for i, l := range all {
-				if i > 0 && choose("cpu", Conv{X: x, Window: v}) != vectors {
+				if i > 0 && !vectorized(Conv{X: x, Window: v}) {
 					break // XLA's again
 				}
 				compare(t, l.name+": forward", runOp(t, l.Cache, Conv{X: x, Window: v}, xs, ws)[0], y)

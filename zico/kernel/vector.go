@@ -9,7 +9,7 @@ import (
 	"github.com/zeroshotnas/zeroshot/zico/kernel/simd"
 )
 
-// vectorOp is an operation that package simd can compute on a CPU. Which of them do so, chooseVector says.
+// vectorOp is an operation that package simd can compute on a CPU. Which of them do so, vectorized says.
 type vectorOp interface {
 	Op
 	// outputs are the shapes of the results.
@@ -51,17 +51,19 @@ func (o ConvInputGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 func (o ConvWeightGrad) outputs() []shapes.Shape { return o.X.gradShapes(o.WeightShape(o.X).Size()) }
 
 func (o ConvWeightGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
-	a := o.X
-	a.Batches = 1
-	w := a.window(o.Window)
+	one := o.X
+	one.Batches = 1
+	grad := k.ConvWeightGrad
+	if o.Groups > 1 {
+		grad = k.DepthwiseWeightGrad
+	}
+	weightGrads(grad, one.window(o.Window), one, o.OutAct(one), in, out)
+}
+
+// weightGrads computes the weight gradient of each batch; x and y are the input and output of one.
+func weightGrads(grad func(v simd.Window, x, dy, dw unsafe.Pointer), v simd.Window, x, y Act, in, out []unsafe.Pointer) {
 	for b := range out {
-		x := unsafe.Add(in[0], int64(b)*a.Bytes())
-		dy := unsafe.Add(in[1], int64(b)*o.OutAct(a).Bytes())
-		if o.Groups > 1 {
-			k.DepthwiseWeightGrad(w, x, dy, out[b])
-		} else {
-			k.ConvWeightGrad(w, x, dy, out[b])
-		}
+		grad(v, unsafe.Add(in[0], int64(b)*x.Bytes()), unsafe.Add(in[1], int64(b)*y.Bytes()), out[b])
 	}
 }
 
@@ -88,13 +90,9 @@ func (o LinearInputGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 func (o LinearWeightGrad) outputs() []shapes.Shape { return o.X.gradShapes(o.X.C * o.Out) }
 
 func (o LinearWeightGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
-	a := o.X
-	a.Batches = 1
-	for b := range out {
-		x := unsafe.Add(in[0], int64(b)*a.Bytes())
-		dy := unsafe.Add(in[1], int64(b)*a.with(1, 1, o.Out).Bytes())
-		k.ConvWeightGrad(a.linear(o.Out), x, dy, out[b])
-	}
+	one := o.X
+	one.Batches = 1
+	weightGrads(k.ConvWeightGrad, one.linear(o.Out), one, one.with(1, 1, o.Out), in, out)
 }
 
 func (o Moments) outputs() []shapes.Shape { return one(o.X.statsShape()) }

@@ -302,8 +302,9 @@ func (p *planner) merge(i int) {
 			sum = true
 		}
 	}
-	out := p.add(nd.In, sum || !relu, relu)
-	if sum || !relu {
+	sum = sum || !relu
+	out := p.add(nd.In, sum, relu)
+	if sum {
 		p.output[i] = out[0]
 	}
 	if relu {

@@ -86,9 +86,9 @@ func (w *Parameters) bias(node int) (compute.Buffer, error) {
 	})
 }
 
-func (w *Parameters) get(i int, make func() (compute.Buffer, error)) (compute.Buffer, error) {
+func (w *Parameters) get(i int, draw func() (compute.Buffer, error)) (compute.Buffer, error) {
 	p := &w.entries[i]
-	p.once.Do(func() { p.buf, p.err = make() })
+	p.once.Do(func() { p.buf, p.err = draw() })
 	return p.buf, p.err
 }
 

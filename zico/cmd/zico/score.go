@@ -102,28 +102,26 @@ func score(ctx context.Context, args []string) error {
 	start, total := time.Now(), zico.Result{}
 	out := json.NewEncoder(os.Stdout)
 	for res, err := range s.ScoreAll(ctx, batches, reqs) {
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return ctx.Err()
-		case err != nil:
+		}
+		if err != nil {
 			failed = true
 			fmt.Fprintf(os.Stderr, "zico score: %v\n", err)
-		default:
-			total.Kernels += res.Kernels
-			total.Compiled += res.Compiled
-			total.Compile += res.Compile
+			continue
 		}
-		switch {
-		case err != nil:
-		case *asJSON:
-			if !*layers {
-				res.Layers = nil
-			}
-			if err := out.Encode(res); err != nil {
-				return err
-			}
-		default:
+		total.Kernels += res.Kernels
+		total.Compiled += res.Compiled
+		total.Compile += res.Compile
+		if !*asJSON {
 			print1(res, *layers)
+			continue
+		}
+		if !*layers {
+			res.Layers = nil
+		}
+		if err := out.Encode(res); err != nil {
+			return err
 		}
 	}
 	if !*asJSON && len(reqs) > 1 && total.Kernels > 0 {

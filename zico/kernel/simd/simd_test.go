@@ -15,6 +15,18 @@ func array(n int) unsafe.Pointer {
 	return p
 }
 
+// measure runs f, which does so many floating-point operations, as a benchmark.
+func measure(b *testing.B, name string, flops float64, f func()) {
+	b.Run(name, func(b *testing.B) {
+		for b.Loop() {
+			f()
+		}
+		if flops > 0 {
+			b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()*1e-9, "GFLOP/s")
+		}
+	})
+}
+
 // BenchmarkConv measures the convolutions of NAS-Bench-201 (batch 128) and of an ImageNet network (batch 16) in float32: forward, gradient by the input, gradient by the weights.
 func BenchmarkConv(b *testing.B) {
 	k := Best(4)
@@ -49,12 +61,7 @@ func BenchmarkConv(b *testing.B) {
 				}
 				flops *= 2
 			}
-			b.Run(name+"/"+what, func(b *testing.B) {
-				for b.Loop() {
-					f()
-				}
-				b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()*1e-9, "GFLOP/s")
-			})
+			measure(b, name+"/"+what, flops, f)
 		}
 	}
 }
@@ -78,12 +85,7 @@ func BenchmarkDepthwise(b *testing.B) {
 			"input-grad":  func() { k.DepthwiseInputGrad(v, y, w, x) },
 			"weight-grad": func() { k.DepthwiseWeightGrad(v, x, y, w) },
 		} {
-			b.Run(name+"/"+what, func(b *testing.B) {
-				for b.Loop() {
-					f()
-				}
-				b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()*1e-9, "GFLOP/s")
-			})
+			measure(b, name+"/"+what, flops, f)
 		}
 	}
 }
@@ -104,11 +106,7 @@ func BenchmarkNorm(b *testing.B) {
 		"sum":            func() { k.Sum(images*pixels*c, 2, [3]int{}, []unsafe.Pointer{x, y}, z) },
 		"sum-masked":     func() { k.Sum(images*pixels*c, 1, [3]int{1}, []unsafe.Pointer{x, y, x}, z) },
 	} {
-		b.Run(what, func(b *testing.B) {
-			for b.Loop() {
-				f()
-			}
-		})
+		measure(b, what, 0, f)
 	}
 }
 
@@ -133,13 +131,10 @@ func BenchmarkCold(b *testing.B) {
 			"input-grad":  func(i int) { k.ConvInputGrad(v, ys[i], w, xs[i]) },
 			"weight-grad": func(i int) { k.ConvWeightGrad(v, xs[i], ys[i], w) },
 		} {
-			b.Run(name+"/"+what, func(b *testing.B) {
-				i := 0
-				for b.Loop() {
-					f(i % 32)
-					i++
-				}
-				b.ReportMetric(2*float64(n)*float64(v.Kernel*v.Kernel*v.C)*float64(b.N)/b.Elapsed().Seconds()*1e-9, "GFLOP/s")
+			i := 0
+			measure(b, name+"/"+what, 2*float64(n)*float64(v.Kernel*v.Kernel*v.C), func() {
+				f(i % 32)
+				i++
 			})
 		}
 	}
