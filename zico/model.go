@@ -53,7 +53,7 @@ func ScoreModel(ctx context.Context, be *backend.Backend, store *model.Store, fn
 		return nil, err
 	}
 	defer s.Close()
-	d, err := s.newDataset(data)
+	d, err := s.newDataset(data, 2)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func ScoreModel(ctx context.Context, be *backend.Backend, store *model.Store, fn
 				return nil, err
 			}
 		}
-		stat, _, err := s.combine(bufs, v.Shape().Size())
+		stat, _, err := s.combine(s.dtype, bufs, v.Shape().Size())
 		if err != nil {
 			return nil, err
 		}
@@ -260,10 +260,10 @@ func NetworkModel(n *net.Network, seed uint64) ModelFn {
 				in[k] = out[j]
 			}
 			if nd.Op.HasWeights() {
-				data, dims := tape.Weights(n, i, seed)
+				data, dims := tape.Weights(n, i, tape.Draw{Seed: seed})
 				in = append(in, variable(i, "weights", data, dims...))
 				if nd.Bias {
-					in = append(in, variable(i, "biases", tape.Biases(n, i, seed), nd.Out))
+					in = append(in, variable(i, "biases", tape.Biases(n, i, tape.Draw{Seed: seed}), nd.Out))
 				}
 			}
 			out[i] = wholeGraph(nd, act(nd.In[0]), act(i), in)

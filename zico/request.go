@@ -44,8 +44,17 @@ func (r Request) Network() (*net.Network, error) {
 //
 // An architecture that cannot be scored (malformed, impossible, too large) yields an error that names it, and the loop goes on with the next. When ctx ends, its error is yielded and the loop ends. An error in the batches themselves is yielded once, alone.
 func (s *Scorer) ScoreAll(ctx context.Context, data []images.Batch, reqs []Request) iter.Seq2[*Result, error] {
-	return func(yield func(*Result, error) bool) {
-		d, err := s.newDataset(data)
+	return each(ctx, s, data, 2, reqs, s.score)
+}
+
+// each calls f for the networks of many requests, Config.InFlight at once, on the same batches, and yields what it returns in the order of the requests.
+func each[T any](ctx context.Context, s *Scorer, data []images.Batch, least int, reqs []Request, f func(context.Context, *net.Network, uint64, *dataset) (*T, error)) iter.Seq2[*T, error] {
+	type outcome struct {
+		res *T
+		err error
+	}
+	return func(yield func(*T, error) bool) {
+		d, err := s.newDataset(data, least)
 		if err != nil {
 			yield(nil, err)
 			return
@@ -64,11 +73,19 @@ func (s *Scorer) ScoreAll(ctx context.Context, data []images.Batch, reqs []Reque
 					if i >= len(reqs) {
 						return
 					}
-					done[i] <- s.answer(ctx, reqs[i], d)
+					n, err := reqs[i].on(d)
+					var res *T
+					if err == nil {
+						res, err = f(ctx, n, reqs[i].Seed, d)
+					}
+					if err != nil {
+						res, err = nil, fmt.Errorf("%s: %w", reqs[i].Arch, err)
+					}
+					done[i] <- outcome{res, err}
 				}
 			})
 		}
-		// The device copies of the batches may go only when no score uses them any more.
+		// The device copies of the batches may go only when no run uses them any more.
 		defer func() {
 			cancel()
 			workers.Wait()
@@ -92,25 +109,15 @@ func (s *Scorer) ScoreAll(ctx context.Context, data []images.Batch, reqs []Reque
 	}
 }
 
-type outcome struct {
-	res *Result
-	err error
-}
-
-func (s *Scorer) answer(ctx context.Context, r Request, d *dataset) outcome {
-	if r.Input.Size == 0 {
-		r.Input.Size = d.batches[0].H
+// on builds the network for the batches at hand.
+func (r Request) on(d *dataset) (*net.Network, error) {
+	if len(d.batches) > 0 {
+		if r.Input.Size == 0 {
+			r.Input.Size = d.batches[0].H
+		}
+		if r.Input.Classes == 0 {
+			r.Input.Classes = d.batches[0].Classes
+		}
 	}
-	if r.Input.Classes == 0 {
-		r.Input.Classes = d.batches[0].Classes
-	}
-	n, err := r.Network()
-	var res *Result
-	if err == nil {
-		res, err = s.score(ctx, n, r.Seed, d)
-	}
-	if err != nil {
-		return outcome{nil, fmt.Errorf("%s: %w", r.Arch, err)}
-	}
-	return outcome{res, nil}
+	return r.Network()
 }

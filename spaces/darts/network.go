@@ -71,16 +71,10 @@ func (b *builder) cell(name string, g genotype, s0, s1, c int, reduce, halved bo
 	}
 	s1 = b.BatchNorm(name+".preprocess1.op.2", b.Conv(name+".preprocess1.op.1", b.ReLU(s1), c, 1, 1), 0)
 	states := []int{s0, s1}
-	var rectified [2 + steps]int // the rectifier of a state, shared by the operations that read it
 	for i, node := range edges {
 		var terms []int
 		for e, ed := range node {
-			relu := func() int {
-				if rectified[ed.from] == 0 {
-					rectified[ed.from] = b.ReLU(states[ed.from])
-				}
-				return rectified[ed.from]
-			}
+			relu := func() int { return b.ReLU(states[ed.from]) } // each operation has its own, as in the reference's modules
 			st := 1
 			if ed.from < 2 {
 				st = stride

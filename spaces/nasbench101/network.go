@@ -87,7 +87,7 @@ func (s Space) build(c *cell, in spaces.Input) (*net.Network, error) {
 		return nil, fmt.Errorf("%s: %d classes; at least one is needed", s.Name(), in.Classes)
 	}
 	b := &builder{Builder: net.NewBuilder(string(c.arch()), net.Shape{C: 3, H: in.Size, W: in.Size})}
-	_, x := b.convolution("layers.0", 0, s.C, 3)
+	_, x := b.convolution("layers.0", 0, s.C, 3, portMomentum)
 	b.layers = 1
 	k := 1 // position among stem, cells and pools
 	for stack := range 3 {
@@ -109,10 +109,18 @@ type builder struct {
 	layers int // weighted layers so far
 }
 
+// The PyTorch port hands its stem and projections the decay of the original's TensorFlow, 0.997, where PyTorch wants the share of the batch; the operations of the vertices have PyTorch's default.
+const (
+	portMomentum    = 0.997
+	defaultMomentum = 0.1
+)
+
 // convolution adds a convolution with batch normalisation and rectifier and returns the nodes of the convolution and of the rectifier.
-func (b *builder) convolution(name string, in, out, kernel int) (conv, relu int) {
+func (b *builder) convolution(name string, in, out, kernel int, momentum float64) (conv, relu int) {
 	conv = b.Conv(name+".conv_bn_relu.0", in, out, kernel, 1)
-	return conv, b.ReLU(b.BatchNorm(name+".conv_bn_relu.1", conv, 0))
+	norm := b.BatchNorm(name+".conv_bn_relu.1", conv, 0)
+	b.SetMomentum(norm, momentum)
+	return conv, b.ReLU(norm)
 }
 
 // cell adds one cell of the given output channels.
@@ -121,7 +129,7 @@ func (b *builder) cell(name string, c *cell, x, out int) int {
 	ch := c.channels(b.Shape(x).C, out)
 	var operations, projections []int // convolutions, to be numbered as the reference registers them
 	project := func(v int) int {
-		conv, y := b.convolution(fmt.Sprintf("%s.input_op.%d", name, v), x, ch[v], 1)
+		conv, y := b.convolution(fmt.Sprintf("%s.input_op.%d", name, v), x, ch[v], 1, portMomentum)
 		projections = append(projections, conv)
 		return y
 	}
@@ -149,7 +157,7 @@ func (b *builder) cell(name string, c *cell, x, out int) int {
 				kind, kernel = "conv1x1", 1
 			}
 			var conv int
-			conv, y = b.convolution(fmt.Sprintf("%s.vertex_op.%d.%s", name, v, kind), y, ch[v], kernel)
+			conv, y = b.convolution(fmt.Sprintf("%s.vertex_op.%d.%s", name, v, kind), y, ch[v], kernel, defaultMomentum)
 			operations = append(operations, conv)
 		}
 		made[v] = y

@@ -193,20 +193,17 @@ func (s Space) Network(a spaces.Arch, in spaces.Input) (*net.Network, error) {
 
 // cell adds the one cell of the space, |nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|. Its first edges go from the channels of x to out.
 func cell(b *net.Builder, name string, x, out int) int {
-	conv := func(edge, rectified int) int {
+	conv := func(edge, from int) int {
 		layer := fmt.Sprintf("%s.layers.%d.op", name, edge)
-		return b.BatchNorm(layer+".2", b.Conv(layer+".1", rectified, out, 3, 1), 0)
+		return b.BatchNorm(layer+".2", b.Conv(layer+".1", b.ReLU(from), out, 3, 1), 0)
 	}
-	// The three convolutions that read x see the same rectified values as from a rectifier of their own each.
-	r0 := b.ReLU(x)
-	n1 := conv(0, r0)
-	r1 := b.ReLU(n1)
-	n2 := b.Sum(conv(1, r0), conv(2, r1))
+	n1 := conv(0, x)
+	n2 := b.Sum(conv(1, x), conv(2, n1))
 	skip := x
 	if b.Shape(x).C != out {
 		// A skip that changes the channels is a 1x1 convolution without a rectifier.
 		layer := name + ".layers.3"
 		skip = b.BatchNorm(layer+".bn", b.Conv(layer+".conv", x, out, 1, 1), 0)
 	}
-	return b.Sum(skip, conv(4, r1), conv(5, b.ReLU(n2)))
+	return b.Sum(skip, conv(4, n1), conv(5, n2))
 }

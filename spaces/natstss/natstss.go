@@ -224,10 +224,9 @@ func (s Space) Network(a spaces.Arch, in spaces.Input) (*net.Network, error) {
 	return b.Network(b.Head("classifier", x, in.Classes))
 }
 
-// build adds one cell. The rectifier of a node is shared by the convolutions that read it: they see the same values as from one of their own each.
+// build adds one cell. Each convolution has a rectifier of its own, as in the reference's modules: proxies count them.
 func (c cell) build(b *net.Builder, name string, x int) int {
 	nodes := []int{x}
-	var rectified [3]int
 	var terms []int
 	for e, edge := range edges {
 		from := nodes[edge[0]]
@@ -237,15 +236,12 @@ func (c cell) build(b *net.Builder, name string, x int) int {
 		case skip:
 			terms = append(terms, from)
 		case conv1x1, conv3x3:
-			if rectified[edge[0]] == 0 {
-				rectified[edge[0]] = b.ReLU(from)
-			}
 			kernel := 1
 			if c[e] == conv3x3 {
 				kernel = 3
 			}
 			layer := fmt.Sprintf("%s.layers.%d.op", name, e)
-			conv := b.Conv(layer+".1", rectified[edge[0]], b.Shape(from).C, kernel, 1)
+			conv := b.Conv(layer+".1", b.ReLU(from), b.Shape(from).C, kernel, 1)
 			terms = append(terms, b.BatchNorm(layer+".2", conv, 0))
 		case avgPool:
 			terms = append(terms, b.Add(net.Node{Op: net.AvgPool, In: []int{from}, Kernel: 3, Stride: 1, Pad: 1}))

@@ -64,6 +64,13 @@ func (b *Builder) BatchNorm(name string, in int, eps float64) int {
 	return b.Add(Node{Op: BatchNorm, Name: name, In: []int{in}, Eps: eps})
 }
 
+// SetMomentum gives a batch norm another momentum than PyTorch's default.
+func (b *Builder) SetMomentum(norm int, momentum float64) {
+	if b.err == nil {
+		b.net.Nodes[norm].Momentum = momentum
+	}
+}
+
 // ReLU adds a rectifier.
 func (b *Builder) ReLU(in int) int { return b.Add(Node{Op: ReLU, In: []int{in}}) }
 

@@ -16,7 +16,7 @@ const (
 	Input Op = iota
 	// Conv is a two-dimensional convolution (Out, Kernel, Stride, Pad, Dilation, Groups, Bias).
 	Conv
-	// BatchNorm normalises each channel over the batch with scale 1 and offset 0 (Eps).
+	// BatchNorm normalises each channel over the batch with scale 1 and offset 0 (Eps, Momentum).
 	BatchNorm
 	// ReLU is max(x, 0), with derivative 0 at 0.
 	ReLU
@@ -83,7 +83,8 @@ type Node struct {
 	Bias     bool // Conv, Linear
 	CountPad bool // AvgPool: divide by Kernel*Kernel even where the window hangs over the edge
 	Eps      float64
-	From, To int // Slice
+	Momentum float64 // BatchNorm: share of the batch in the running statistics; 0 means 0.1, PyTorch's default
+	From, To int     // Slice
 
 	// Shape is the output's shape, filled in by Builder and by Infer (Zero: see there).
 	Shape Shape

@@ -44,7 +44,7 @@ func (s Space) Network(a spaces.Arch, in spaces.Input) (*net.Network, error) {
 	return b.Network(b.Head("head", y, in.Classes))
 }
 
-// reluConvBN adds the convolution and the batch norm of a ReLUConvBN, whose rectifier is shared by all that read the same values.
+// reluConvBN adds the convolution and the batch norm of a ReLUConvBN to its rectifier.
 func reluConvBN(b *net.Builder, name string, rectified, out, kernel, stride int) int {
 	return b.BatchNorm(name+".ops.2", b.Conv(name+".ops.1", rectified, out, kernel, stride), 0)
 }
@@ -52,18 +52,11 @@ func reluConvBN(b *net.Builder, name string, rectified, out, kernel, stride int)
 // build adds one cell. Edges from node 0 have the stride and change the channels.
 func (a arch) build(b *net.Builder, name string, x, out, stride int) int {
 	nodes := []int{x}
-	var rectified [3]int
 	var terms []int
 	for e, edge := range edges {
 		from, st := nodes[edge[0]], 1
 		if edge[0] == 0 {
 			st = stride
-		}
-		relu := func() int {
-			if rectified[edge[0]] == 0 {
-				rectified[edge[0]] = b.ReLU(from)
-			}
-			return rectified[edge[0]]
 		}
 		layer := fmt.Sprintf("%s.edges.%d", name, e)
 		in := b.Shape(from)
@@ -73,11 +66,11 @@ func (a arch) build(b *net.Builder, name string, x, out, stride int) int {
 		case op == skip && st == 1 && in.C == out:
 			terms = append(terms, from)
 		case op == skip:
-			terms = append(terms, factorized(b, layer, relu(), out, st))
+			terms = append(terms, factorized(b, layer, b.ReLU(from), out, st))
 		case op == conv1x1:
-			terms = append(terms, reluConvBN(b, layer, relu(), out, 1, st))
+			terms = append(terms, reluConvBN(b, layer, b.ReLU(from), out, 1, st))
 		default:
-			terms = append(terms, reluConvBN(b, layer, relu(), out, 3, st))
+			terms = append(terms, reluConvBN(b, layer, b.ReLU(from), out, 3, st))
 		}
 		if edge[0] == edge[1]-1 { // the last edge into its node
 			nodes = append(nodes, b.Sum(terms...))

@@ -73,3 +73,6 @@ func FillLabels(dst []int32, seed uint64, batch, classes int) {
 		dst[i] = int32(Raw(base, uint64(i)) % uint64(classes))
 	}
 }
+
+// FillUnit draws weights uniform with variance 1, in place of a normal distribution: ±sqrt(3), each value rounded to float32 once.
+func FillUnit(dst []float32, seed, stream uint64) { fill(dst, Base(seed, stream), math.Sqrt(3)) }

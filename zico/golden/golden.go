@@ -41,6 +41,7 @@ type Network struct {
 	Logits  [][]float64    `json:"logits0_head"`
 	Layers  []Layer        `json:"layers"`
 	ZiCo    map[string]any `json:"zico"`
+	Proxies map[string]any `json:"proxies_f64"` // numbers, "nan", "inf", "-inf"; null where the reference fails
 }
 
 // Layer is what is expected of one weighted layer, from the float64 run where the name has no suffix.
@@ -132,6 +133,8 @@ type Row struct {
 	Tolerance float64
 	Worst     float64  // largest difference of a layer's log (float64) or clipped log (float32)
 	GradError float64  // float32: greatest relative error of a layer's gradient, against float64
+	Compared  int      // proxies: values compared; Worst is the largest difference, as a share of the value
+	Notes     []string // proxies: values that cannot be compared, and why
 	Problems  []string // what is wrong; none: passed
 	Skipped   string   // why it was not run
 }
@@ -151,7 +154,15 @@ func (r *Row) String() string {
 	if r.GradError >= flipFree {
 		verdict += fmt.Sprintf(" (a rectifier flips: gradients off by %.2g)", r.GradError)
 	}
-	s := fmt.Sprintf("%-20s %-8s %18.10f %18.10f %9.2g %10.2g  %s", r.ID, r.DType, r.Score, r.Reference, r.Tolerance, r.Worst, verdict)
+	var s string
+	if r.DType == "proxies" {
+		s = fmt.Sprintf("%-20s %-8s %37s %9.2g %10.2g  %s", r.ID, r.DType, fmt.Sprintf("%d values", r.Compared), r.Tolerance, r.Worst, verdict)
+	} else {
+		s = fmt.Sprintf("%-20s %-8s %18.10f %18.10f %9.2g %10.2g  %s", r.ID, r.DType, r.Score, r.Reference, r.Tolerance, r.Worst, verdict)
+	}
+	for _, n := range r.Notes {
+		s += "\n    not compared: " + n
+	}
 	for i, p := range r.Problems {
 		if i == 5 {
 			s += fmt.Sprintf("\n    and %d more", len(r.Problems)-i)

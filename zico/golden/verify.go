@@ -44,6 +44,14 @@ func Verify(ctx context.Context, be *backend.Backend, kernels string, f *File, y
 			}
 			yield(row)
 		}
+		if exact == nil || len(f.Networks[i].Proxies) == 0 {
+			continue
+		}
+		row := verifyProxies(ctx, scorers["float64"], &f.Networks[i])
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		yield(row)
 	}
 	for i := range f.Functions {
 		yield(verifyFunction(be, kernels, &f.Functions[i]))
@@ -54,26 +62,11 @@ func Verify(ctx context.Context, be *backend.Backend, kernels string, f *File, y
 // verifyNetwork compares one network in one type. exact is the result in float64 for the comparison in float32, nil if there is none.
 func verifyNetwork(ctx context.Context, s *zico.Scorer, g *Network, dtype string, exact *zico.Result) (row *Row, res *zico.Result) {
 	row = &Row{ID: g.ID, DType: dtype}
-	name, arch, missing := g.space()
-	if missing != "" {
-		row.Skipped = missing
-		return row, nil
-	}
-	n, err := g.build(name, arch)
-	if errors.Is(err, spaces.ErrUnknownSpace) {
+	n, data, err := g.open(ctx)
+	if errors.Is(err, errMissing) || errors.Is(err, spaces.ErrUnknownSpace) {
 		row.Skipped = err.Error()
 		return row, nil
 	}
-	if err != nil {
-		row.problem("%v", err)
-		return row, nil
-	}
-	src, err := images.Open(fmt.Sprintf("formula:classes=%d", g.Classes))
-	if err != nil {
-		row.problem("%v", err)
-		return row, nil
-	}
-	data, err := src.Batches(ctx, images.Options{Batch: g.Batch, N: 2, Size: g.Size, Seed: g.Seed})
 	if err != nil {
 		row.problem("%v", err)
 		return row, nil
@@ -123,6 +116,27 @@ func gradError(res, exact *zico.Result) float64 {
 		}
 	}
 	return worst
+}
+
+// errMissing marks a network of a kind that there is no space for.
+var errMissing = errors.New("no search space yet")
+
+// open builds the network and draws its images.
+func (g *Network) open(ctx context.Context) (*net.Network, []images.Batch, error) {
+	name, arch, missing := g.space()
+	if missing != "" {
+		return nil, nil, fmt.Errorf("%w: %s", errMissing, missing)
+	}
+	n, err := g.build(name, arch)
+	if err != nil {
+		return nil, nil, err
+	}
+	src, err := images.Open(fmt.Sprintf("formula:classes=%d", g.Classes))
+	if err != nil {
+		return nil, nil, err
+	}
+	data, err := src.Batches(ctx, images.Options{Batch: g.Batch, N: 2, Size: g.Size, Seed: g.Seed})
+	return n, data, err
 }
 
 func (g *Network) build(space, arch string) (*net.Network, error) {

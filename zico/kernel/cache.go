@@ -149,7 +149,11 @@ func (c *Cache) useVector(e *entry) bool {
 		return false
 	}
 	e.vector, e.kernels = e.op.(vectorOp), c.vector[0]
-	if e.op.Inputs()[0].DType.Size() == 8 {
+	values := e.vector.outputs()
+	if in := e.op.Inputs(); len(in) > 0 {
+		values = in
+	}
+	if values[0].DType.Size() == 8 {
 		e.kernels = c.vector[1]
 	}
 	return true

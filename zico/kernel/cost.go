@@ -25,6 +25,8 @@ func cost(op Op) (flops, bytes float64) {
 		flops = conv(o.X, o.Window)
 	case ConvNormGrad:
 		flops = 2 * conv(o.X, o.Window)
+	case GradGram:
+		flops = float64(o.N) * float64(o.N+1) * float64(o.Size)
 	case Linear:
 		flops = linear(o.X, o.Out)
 	case LinearInputGrad:

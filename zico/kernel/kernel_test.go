@@ -262,7 +262,10 @@ func hostStatistic(grads [][]float64) []float64 {
 			v += (grads[b][i] - m) * (grads[b][i] - m) / n
 			vAbs += (math.Abs(grads[b][i]) - mAbs) * (math.Abs(grads[b][i]) - mAbs) / n
 		}
+		want[StatMean] += mAbs
+		want[StatStd] += math.Sqrt(v)
 		if v != 0 {
+			want[StatInverse] += 1 / math.Sqrt(v)
 			want[StatSum] += mAbs / math.Sqrt(v)
 			want[StatClipped] += min(1000, mAbs/math.Sqrt(v))
 			want[StatNonZero]++

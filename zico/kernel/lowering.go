@@ -40,6 +40,8 @@ func vectorized(op Op) bool {
 		return o.Raw && plain(o.X, o.Window) && o.Groups == 1 && o.Stride == 1
 	case LinearWeightGrad:
 		return o.Raw
+	case WeightProducts, NormProducts, ChannelProducts, FeatureDistance, Signs, SignSum, GradGram, BatchNormTangent, Seed:
+		return true
 	case Linear, LinearInputGrad, Moments, BatchNormGrad, AvgPooling, AvgPoolingGrad, MaxPooling, MaxPoolingGrad, GlobalPooling, GlobalPoolingGrad:
 		return true
 	case Merge, Sum, Statistic:

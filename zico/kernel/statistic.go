@@ -15,6 +15,9 @@ const (
 	StatClipped           // as StatSum with each ratio at most 1000
 	StatAbsSum            // sum over weights of mean / std_b(|g_b|), where that std is not 0 (the paper's Eq. 15)
 	StatAbsNonZero        // number of weights with std_b(|g_b|) not 0
+	StatMean              // sum over weights of mean
+	StatStd               // sum over weights of std_b(g_b), the population's
+	StatInverse           // sum over weights of 1 / std_b(g_b), where that std is not 0
 	StatSquares           // first of one number a batch: the sum of squares of the batch's gradient
 )
 
@@ -64,10 +67,11 @@ func statistic(grads []*Node) *Node {
 		g[b] = ConvertDType(Reshape(grads[b], -1), dtypes.Float64)
 		abs[b] = Abs(g[b])
 	}
-	mean := meanOf(abs)
-	sum, count, clipped := ratios(mean, deviation(g))
+	mean, std := meanOf(abs), deviation(g)
+	sum, count, clipped := ratios(mean, std)
 	absSum, absCount, _ := ratios(mean, deviation(abs))
-	out := []*Node{sum, count, clipped, absSum, absCount}
+	inverse, _, _ := ratios(OnesLike(mean), std)
+	out := []*Node{sum, count, clipped, absSum, absCount, ReduceAllSum(mean), ReduceAllSum(std), inverse}
 	for b := range g {
 		out = append(out, ReduceAllSum(Mul(g[b], g[b])))
 	}

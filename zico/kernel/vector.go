@@ -98,7 +98,7 @@ func (o LinearWeightGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 func (o Moments) outputs() []shapes.Shape { return one(o.X.statsShape()) }
 
 func (o Moments) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
-	o.X.eachBatch(func(pictures, stats int) {
+	o.X.eachBatch(func(_, pictures, stats int) {
 		k.Moments(o.X.Images, o.X.H*o.X.W, o.X.C, o.Eps, unsafe.Add(in[0], pictures), unsafe.Add(out[0], stats))
 	})
 }
@@ -129,7 +129,7 @@ func (o Merge) outputs() []shapes.Shape {
 }
 
 func (o Merge) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
-	o.X.eachBatch(func(pictures, stats int) {
+	o.X.eachBatch(func(_, pictures, stats int) {
 		from := make([]unsafe.Pointer, len(in))
 		for i, p := range in {
 			offset := pictures
@@ -152,7 +152,7 @@ func (o Merge) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 func (o BatchNormGrad) outputs() []shapes.Shape { return one(o.X.Shape()) }
 
 func (o BatchNormGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
-	o.X.eachBatch(func(pictures, stats int) {
+	o.X.eachBatch(func(_, pictures, stats int) {
 		k.BatchNormGrad(o.X.Images, o.X.H*o.X.W, o.X.C, o.ReLU, unsafe.Add(in[0], pictures), unsafe.Add(in[1], pictures), unsafe.Add(in[2], stats), unsafe.Add(out[0], pictures))
 	})
 }
@@ -175,12 +175,12 @@ func (o ConvNormGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 	}
 }
 
-// eachBatch calls f with the offsets in bytes of each batch's pictures and stats.
-func (a Act) eachBatch(f func(pictures, stats int)) {
+// eachBatch calls f with each batch and the offsets in bytes of its pictures and stats.
+func (a Act) eachBatch(f func(b, pictures, stats int)) {
 	single := a
 	single.Batches = 1
 	for b := range a.Batches {
-		f(b*int(single.Bytes()), b*int(single.StatsBytes()))
+		f(b, b*int(single.Bytes()), b*int(single.StatsBytes()))
 	}
 }
 
@@ -189,7 +189,80 @@ func (o Statistic) outputs() []shapes.Shape {
 }
 
 func (o Statistic) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
-	k.Statistic(o.Size, in, unsafe.Slice((*float64)(out[0]), StatisticLen(o.Batches)))
+	k.Statistic(o.Size, in, numbers(out[0], o.outputs()[0]))
+}
+
+// numbers are the float64 values at p of an output.
+func numbers(p unsafe.Pointer, s shapes.Shape) []float64 {
+	return unsafe.Slice((*float64)(p), s.Size())
+}
+
+func (o WeightProducts) outputs() []shapes.Shape { return one(shapes.Make(dtypes.Float64, 4)) }
+
+func (o WeightProducts) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	k.WeightProducts(o.weightShape().Size(), in[0], in[1], numbers(out[0], o.outputs()[0]))
+}
+
+func (o NormProducts) outputs() []shapes.Shape {
+	return one(shapes.Make(dtypes.Float64, o.X.Batches, 3, o.X.C))
+}
+
+func (o NormProducts) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	o.X.eachBatch(func(b, pictures, stats int) {
+		k.NormProducts(o.X.Images, o.X.H*o.X.W, o.X.C, o.ReLU, unsafe.Add(in[0], pictures), unsafe.Add(in[1], pictures), unsafe.Add(in[2], stats), numbers(out[0], o.outputs()[0])[3*o.X.C*b:][:3*o.X.C])
+	})
+}
+
+func (o ChannelProducts) outputs() []shapes.Shape {
+	return one(shapes.Make(dtypes.Float64, o.X.Batches, 2, o.X.C))
+}
+
+func (o ChannelProducts) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	o.X.eachBatch(func(b, pictures, _ int) {
+		k.ChannelProducts(o.X.Images, o.X.H*o.X.W, o.X.C, unsafe.Add(in[0], pictures), unsafe.Add(in[1], pictures), numbers(out[0], o.outputs()[0])[2*o.X.C*b:][:2*o.X.C])
+	})
+}
+
+func (o FeatureDistance) outputs() []shapes.Shape {
+	return one(shapes.Make(dtypes.Float64, o.X.Images))
+}
+
+func (o FeatureDistance) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	k.Distance(o.X.Images, o.X.H*o.X.W*o.X.C, in[0], unsafe.Add(in[0], o.X.Bytes()/2), numbers(out[0], o.outputs()[0]))
+}
+
+func (o Signs) outputs() []shapes.Shape {
+	return one(shapes.Make(dtypes.Float64, o.X.Batches, o.X.Images, o.X.Images))
+}
+
+func (o Signs) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	k.Signs(o.X.Batches, o.X.Images, o.X.H*o.X.W*o.X.C, in[0], numbers(out[0], o.outputs()[0]))
+}
+
+func (o SignSum) outputs() []shapes.Shape { return one(shapes.Make(dtypes.Float64, 2)) }
+
+func (o SignSum) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	k.SignSum(o.Size, in, numbers(out[0], o.outputs()[0]))
+}
+
+func (o GradGram) outputs() []shapes.Shape { return one(shapes.Make(dtypes.Float64, o.N, o.N)) }
+
+func (o GradGram) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	k.GradGram(o.Size, in, numbers(out[0], o.outputs()[0]))
+}
+
+func (o BatchNormTangent) outputs() []shapes.Shape { return one(o.X.Shape()) }
+
+func (o BatchNormTangent) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	o.X.eachBatch(func(_, pictures, stats int) {
+		k.BatchNormTangent(o.X.Images, o.X.H*o.X.W, o.X.C, unsafe.Add(in[0], pictures), unsafe.Add(in[1], pictures), unsafe.Add(in[2], stats), unsafe.Add(in[3], pictures), unsafe.Add(in[4], pictures), unsafe.Add(out[0], pictures))
+	})
+}
+
+func (o Seed) outputs() []shapes.Shape { return one(o.X.Shape()) }
+
+func (o Seed) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	k.Seed(o.X.Batches*o.X.Images, o.X.H*o.X.W*o.X.C, o.From, o.To, out[0])
 }
 
 func (o Sum) outputs() []shapes.Shape { return one(o.X.Shape()) }

@@ -7,6 +7,21 @@ import (
 	"github.com/zeroshotnas/zeroshot/zico/kernel"
 )
 
+// sweep plans one pass backwards from the gradient of the logits, to the weights, the input, or both.
+func (p *planner) sweep(logits value, weights, input bool) {
+	p.needs, p.weighted = needsGradient(p.net, weights, input), weights
+	if !p.needs[p.net.Output] {
+		return
+	}
+	p.incoming[p.net.Output] = []contribution{{grad: logits, mask: none}}
+	for i := len(p.net.Nodes) - 1; i > 0; i-- {
+		p.backward(i)
+	}
+	if input {
+		p.jacobian = p.total(0)
+	}
+}
+
 // contribution is a gradient that reaches a node from one of its consumers. A rectifier hands its own gradients on with its output as the mask and lets the node below add and mask them all in one kernel.
 type contribution struct {
 	grad, mask value
@@ -73,6 +88,7 @@ func (p *planner) backward(i int) {
 	g := p.total(i)
 	a := nd.In[0]
 	x := p.act(a)
+	p.channels(i, g)
 	plain := func(v value) contribution { return contribution{grad: v, mask: none} }
 	one := func(op kernel.Op, in ...value) {
 		p.send(a, plain(p.call(op, in, x.Bytes())[0]))
@@ -80,13 +96,12 @@ func (p *planner) backward(i int) {
 	switch nd.Op {
 	case net.Conv:
 		v := window(nd)
-		p.weightGrad(i, kernel.ConvWeightGrad{X: x, Window: v, Raw: p.raw}, g)
-		if !p.needs[a] {
-			return
+		p.weightGrad(i, kernel.ConvWeightGrad{X: x, Window: v, Raw: p.raw()}, g)
+		if p.needs[a] {
+			one(kernel.ConvInputGrad{X: x, Window: v}, g, p.weights[i])
 		}
-		one(kernel.ConvInputGrad{X: x, Window: v}, g, p.weights[i])
 	case net.Linear:
-		p.weightGrad(i, kernel.LinearWeightGrad{X: x, Out: nd.Out, Raw: p.raw}, g)
+		p.weightGrad(i, kernel.LinearWeightGrad{X: x, Out: nd.Out, Raw: p.raw()}, g)
 		if p.needs[a] {
 			one(kernel.LinearInputGrad{X: x, Out: nd.Out}, g, p.weights[i])
 		}
@@ -136,14 +151,15 @@ func (p *planner) backwardNorm(i int) {
 		g = p.total(i)
 	}
 	x := p.act(j)
+	p.normChannels(i, g, relu)
 	conv := &p.net.Nodes[j]
-	if conv.Op != net.Conv || conv.Bias || conv.Stride > 1 || conv.Groups > 1 || conv.Dilation > 1 || len(p.consumers[j]) > 1 || !p.needs[conv.In[0]] {
+	if !p.weighted || conv.Op != net.Conv || conv.Bias || conv.Stride > 1 || conv.Groups > 1 || conv.Dilation > 1 || len(p.consumers[j]) > 1 || !p.needs[conv.In[0]] {
 		dx := p.call(kernel.BatchNormGrad{X: x, ReLU: relu}, []value{g, p.norm[i].x, p.norm[i].stats}, x.Bytes())
 		p.send(j, contribution{grad: dx[0], mask: none})
 		return
 	}
 	input := p.act(conv.In[0])
-	op := kernel.ConvNormGrad{X: input, Window: window(conv), ReLU: relu, Raw: p.raw}
+	op := kernel.ConvNormGrad{X: input, Window: window(conv), ReLU: relu, Raw: p.raw()}
 	in := []value{g, p.norm[i].x, p.norm[i].stats, p.output[conv.In[0]], p.weights[j]}
 	// What a rectifier does to the gradient follows from its output, which the kernel reads anyway; and a gradient that has come to its input before is added on the way.
 	to := conv.In[0]
@@ -161,7 +177,7 @@ func (p *planner) backwardNorm(i int) {
 	}
 	size, sizes := p.gradSizes(j)
 	out := p.call(op, in, append([]int64{input.Bytes()}, sizes...)...)
-	p.grads = append(p.grads, gradient{layer: conv.Layer, size: size, out: out[1:]})
+	p.leave(j, size, out[1:])
 	p.send(to, contribution{grad: out[0], mask: none})
 }
 
@@ -180,17 +196,20 @@ func (p *planner) rectify(i int) {
 	}
 }
 
+// weightGrad plans the gradient of a weight, unless nobody wants it.
 func (p *planner) weightGrad(i int, op kernel.Op, g value) {
+	if !p.weighted {
+		return
+	}
 	size, sizes := p.gradSizes(i)
-	out := p.call(op, []value{p.output[p.net.Nodes[i].In[0]], g}, sizes...)
-	p.grads = append(p.grads, gradient{layer: p.net.Nodes[i].Layer, size: size, out: out})
+	p.leave(i, size, p.call(op, []value{p.output[p.net.Nodes[i].In[0]], g}, sizes...))
 }
 
 // gradSizes are the number of weights of node i and the bytes of what its gradient kernel returns: a statistic or, raw, a gradient for each batch.
 func (p *planner) gradSizes(i int) (size int, bytes []int64) {
-	size = int(p.tensors[p.weights[i]].bytes) / p.dtype.Size()
-	if !p.raw {
-		return size, []int64{int64(kernel.StatisticLen(p.batches)) * 8}
+	size = int(p.tensors[p.weights[i]].bytes) / p.DType.Size()
+	if !p.raw() {
+		return size, []int64{int64(kernel.StatisticLen(p.Batches)) * 8}
 	}
-	return size, slices.Repeat([]int64{int64(size * p.dtype.Size())}, p.batches)
+	return size, slices.Repeat([]int64{int64(size * p.DType.Size())}, p.Batches)
 }

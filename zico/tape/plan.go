@@ -38,9 +38,10 @@ type tensor struct {
 
 // step is one kernel call.
 type step struct {
-	op  kernel.Op
-	in  []value
-	out []value
+	op   kernel.Op
+	in   []value
+	out  []value
+	part Part // what it is for
 }
 
 // gradient is what a plan leaves for a weighted layer: a statistic, or with several runs to combine the raw gradients, one for each batch.
@@ -52,26 +53,53 @@ type gradient struct {
 
 // Plan is the execution plan of a network for a number of batches of a number of images. It is immutable and safe for concurrent use.
 type Plan struct {
-	net     *net.Network
-	dtype   dtypes.DType
-	batches int
-	images  int
-	raw     bool
+	net *net.Network
+	Options
 
 	tensors []tensor
 	steps   []step
 	loss    value
 	grads   []gradient
 	logits  value
+	extras
 }
+
+// Objective is what a plan differentiates.
+type Objective uint8
+
+const (
+	Loss       Objective = iota // the mean cross-entropy of each batch
+	Outputs                     // the sum of all logits
+	EachOutput                  // the sum of each image's logits, one image after the other, through the statistics of the batch
+	Curvature                   // Loss, and the derivative of its gradient in the direction of the weights
+	Nothing                     // forwards only
+)
+
+// Leave is what a plan leaves of the gradients of a weight.
+type Leave uint8
+
+const (
+	Statistics Leave = iota // kernel.Statistic over the batches
+	Raw                     // the gradients, one a batch: the batches of a score are spread over several runs
+	SignSums                // kernel.SignSum over the batches
+	Gram                    // kernel.GradGram over the images of EachOutput
+)
 
 // Options say what a plan is for.
 type Options struct {
-	DType   dtypes.DType // Float32 or Float64
-	Batches int          // batches in one run
-	Images  int          // images in a batch
-	Raw     bool         // leave gradients instead of statistics: the batches of a score are spread over several runs
-	Logits  bool         // keep the logits for Outcome.Logits
+	DType     dtypes.DType // Float32 or Float64
+	Batches   int          // batches in one run
+	Images    int          // images in a batch
+	Objective Objective
+	Leave     Leave
+	Logits    bool // keep the logits for Outcome.Logits
+
+	// What else the run leaves, with one batch unless said otherwise.
+	Products bool // Layer.Products; wants Raw
+	Channels bool // Outcome.Channels
+	Signs    bool // Outcome.Agreements
+	Jacobian bool // Outcome.Jacobian
+	Features bool // Outcome.Distances and Outcome.Variances, of two batches
 }
 
 // Compile plans a network. The network must be valid (net.Builder gives only such); branches that cannot matter should be pruned before.
@@ -83,7 +111,7 @@ func Compile(n *net.Network, o Options) (*Plan, error) {
 	if o.Batches < 1 || o.Images < 1 {
 		return nil, fmt.Errorf("tape: %s: %d batches of %d images; both must be at least 1", n.Name, o.Batches, o.Images)
 	}
-	p := &planner{Plan: Plan{net: n, dtype: o.DType, batches: o.Batches, images: o.Images, raw: o.Raw, loss: none, logits: none}}
+	p := &planner{Plan: Plan{net: n, Options: o, loss: none, logits: none, extras: noExtras}}
 	p.output = make([]value, len(n.Nodes))
 	p.norm = make([]normalized, len(n.Nodes))
 	p.weights = make([]value, len(n.Nodes))
@@ -98,26 +126,63 @@ func Compile(n *net.Network, o Options) (*Plan, error) {
 			p.consumers[j] = append(p.consumers[j], i)
 		}
 	}
-	p.needs = needsGradient(n)
 	for i := range n.Nodes {
 		if err := p.forward(i); err != nil {
 			return nil, err
 		}
 	}
-	p.lossStep(o.Logits)
-	for i := len(n.Nodes) - 1; i > 0; i-- {
-		p.backward(i)
+	if o.Features {
+		if err := p.features(); err != nil {
+			return nil, err
+		}
+	}
+	if o.Logits {
+		p.logits = p.written(n.Output)
+	}
+	if err := p.differentiate(); err != nil {
+		return nil, err
 	}
 	p.lifetimes()
 	return &p.Plan, nil
 }
 
-// needsGradient tells for each node whether any weight lies before it or in it: gradients nobody asked for are not computed.
-func needsGradient(n *net.Network) []bool {
+// differentiate plans the sweeps backwards that the objective needs.
+func (p *planner) differentiate() error {
+	out := p.act(p.net.Output)
+	if p.Jacobian {
+		// Before the loss: it needs every activation for the shortest time.
+		p.part = ForJacobian
+		p.sweep(p.seed(0, out.Batches*out.Images), false, true)
+		p.part = ForAll
+	}
+	switch p.Objective {
+	case Loss:
+		p.sweep(p.lossStep(), true, false)
+	case Outputs:
+		p.sweep(p.seed(0, out.Batches*out.Images), true, false)
+	case EachOutput:
+		for k := range out.Batches * out.Images {
+			p.sweep(p.seed(k, k+1), true, false)
+		}
+		p.gram()
+	case Curvature:
+		return p.curvature()
+	}
+	return nil
+}
+
+// seed is the gradient of a sum of logits: ones for the images from from to to.
+func (p *planner) seed(from, to int) value {
+	out := p.act(p.net.Output)
+	return p.call(kernel.Seed{X: out, From: from, To: to}, nil, out.Bytes())[0]
+}
+
+// needsGradient tells for each node whether a gradient has to reach it: one does where any weight lies before it or in it, if weights, and where it depends on the input, if input. Gradients nobody asked for are not computed.
+func needsGradient(n *net.Network, weights, input bool) []bool {
 	needs := make([]bool, len(n.Nodes))
 	for i := range n.Nodes {
 		nd := &n.Nodes[i]
-		needs[i] = nd.Op.HasWeights()
+		needs[i] = weights && nd.Op.HasWeights() || input && nd.Op == net.Input
 		for _, j := range nd.In {
 			needs[i] = needs[i] || needs[j]
 		}
@@ -144,11 +209,13 @@ type planner struct {
 	consumers       [][]int
 	incoming        [][]contribution
 	needs           []bool
+	weighted        bool // the gradients of weights are wanted
+	part            Part // of the steps being planned
 }
 
 func (p *planner) act(i int) kernel.Act {
 	s := p.net.Nodes[i].Shape
-	return kernel.Act{DType: p.dtype, Batches: p.batches, Images: p.images, H: s.H, W: s.W, C: s.C}
+	return kernel.Act{DType: p.DType, Batches: p.Batches, Images: p.Images, H: s.H, W: s.W, C: s.C}
 }
 
 func (p *planner) tensor(k kind, node int, bytes int64) value {
@@ -162,7 +229,7 @@ func (p *planner) call(op kernel.Op, in []value, sizes ...int64) []value {
 	for i, s := range sizes {
 		out[i] = p.tensor(computed, 0, s)
 	}
-	p.steps = append(p.steps, step{op: op, in: in, out: out})
+	p.steps = append(p.steps, step{op: op, in: in, out: out, part: p.part})
 	return out
 }
 
@@ -187,7 +254,7 @@ func (p *planner) forward(i int) error {
 		in = append(in, p.written(j))
 	}
 	if nd.Op.HasWeights() {
-		size := int64(p.dtype.Size())
+		size := int64(p.DType.Size())
 		dims, fanIn := p.net.WeightShape(i)
 		p.weights[i] = p.tensor(weight, i, size*int64(dims[0])*int64(fanIn))
 		in = append(in, p.weights[i])
@@ -203,6 +270,7 @@ func (p *planner) forward(i int) error {
 		if next := p.consumers[i]; !nd.Bias && len(next) == 1 && p.net.Nodes[next[0]].Op == net.BatchNorm {
 			out := p.call(kernel.ConvMoments{Conv: conv, Eps: p.net.Nodes[next[0]].Eps}, in, y.Bytes(), y.StatsBytes())
 			p.output[i], p.norm[next[0]] = out[0], normalized{out[0], out[1]}
+			p.normalize(next[0])
 			return nil
 		}
 	case net.BatchNorm:
@@ -210,6 +278,7 @@ func (p *planner) forward(i int) error {
 			return nil // the convolution before it has left its moments
 		}
 		p.norm[i] = normalized{in[0], p.call(kernel.Moments{X: x, Eps: nd.Eps}, in, x.StatsBytes())[0]}
+		p.normalize(i)
 		return nil
 	case net.AvgPool:
 		op = kernel.AvgPooling{X: x, Kernel: nd.Kernel, Stride: nd.Stride, Pad: nd.Pad, CountPad: nd.CountPad}
@@ -314,28 +383,26 @@ func (p *planner) merge(i int) {
 
 // setRectified hands the positive part of node j's output to the rectifiers that read it.
 func (p *planner) setRectified(j int, out value, source normalized) {
+	readers := 0
 	for _, k := range p.consumers[j] {
 		if p.net.Nodes[k].Op == net.ReLU {
 			p.output[k] = out
+			readers++
 		}
 	}
 	if source != unnormalized {
 		p.rectified[out] = source
 	}
+	p.sign(j, out, readers)
 }
 
-func (p *planner) lossStep(keepLogits bool) {
+// lossStep plans the loss and returns its gradient by the logits.
+func (p *planner) lossStep() value {
 	out := p.act(p.net.Output)
-	lab := p.tensor(labels, 0, int64(p.batches*p.images)*4)
-	logits := p.written(p.net.Output)
-	v := p.call(kernel.CrossEntropy{X: out}, []value{logits, lab}, int64(p.batches)*int64(p.dtype.Size()), out.Bytes())
+	lab := p.tensor(labels, 0, int64(p.Batches*p.Images)*4)
+	v := p.call(kernel.CrossEntropy{X: out}, []value{p.written(p.net.Output), lab}, int64(p.Batches)*int64(p.DType.Size()), out.Bytes())
 	p.loss = v[0]
-	if keepLogits {
-		p.logits = logits
-	}
-	if p.needs[p.net.Output] {
-		p.incoming[p.net.Output] = []contribution{{grad: v[1], mask: none}}
-	}
+	return v[1]
 }
 
 // lifetimes finds the last use of every value. Values that are results stay to the end.
@@ -353,12 +420,8 @@ func (p *planner) lifetimes() {
 			p.tensors[v].last = len(p.steps)
 		}
 	}
-	keep(p.loss)
-	keep(p.logits)
-	for _, g := range p.grads {
-		for _, v := range g.out {
-			keep(v)
-		}
+	for _, v := range p.results() {
+		keep(v)
 	}
 }
 

@@ -34,7 +34,7 @@ func network(t testing.TB, arch string) *net.Network {
 func TestLifetimes(t *testing.T) {
 	for _, arch := range []string{"15000", "11718", "7777", "1", "0"} {
 		for _, raw := range []bool{false, true} {
-			p, err := Compile(network(t, arch), Options{DType: dtypes.Float32, Batches: 2, Images: 4, Raw: raw, Logits: true})
+			p, err := Compile(network(t, arch), Options{DType: dtypes.Float32, Batches: 2, Images: 4, Leave: map[bool]Leave{true: Raw}[raw], Logits: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -75,7 +75,7 @@ func TestLifetimes(t *testing.T) {
 func TestPeakBytes(t *testing.T) {
 	n := network(t, "11718")
 	peak := func(dtype dtypes.DType, batches, images int) float64 {
-		p, err := Compile(n, Options{DType: dtype, Batches: batches, Images: images, Raw: true})
+		p, err := Compile(n, Options{DType: dtype, Batches: batches, Images: images, Leave: Raw})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +138,7 @@ func TestDrawOnDevice(t *testing.T) {
 	}
 	defer cache.Finalize()
 	n := network(t, "11718")
-	w := NewParameters(be, n, dtypes.Float32, 1<<63+5)
+	w := NewParameters(be, n, dtypes.Float32, Draw{Seed: 1<<63 + 5})
 	defer w.Finalize()
 	seen := 0
 	for i := range n.Nodes {
@@ -146,7 +146,7 @@ func TestDrawOnDevice(t *testing.T) {
 			continue
 		}
 		seen++
-		want, dims := Weights(n, i, w.seed)
+		want, dims := Weights(n, i, w.draw)
 		b, err := w.drawOnDevice(cache, i)
 		if err != nil {
 			t.Fatal(err)

@@ -21,7 +21,7 @@ type Parameters struct {
 	be    *backend.Backend
 	net   *net.Network
 	dtype dtypes.DType
-	seed  uint64
+	draw  Draw
 
 	entries []parameter // weight and bias of each node
 }
@@ -32,9 +32,16 @@ type parameter struct {
 	err  error
 }
 
-// NewParameters are the parameters of a network, of type dtype, that seed gives (package formula). On a CPU drawing them begins in the background, on all processors; other devices make weights themselves, when a run first needs them.
-func NewParameters(be *backend.Backend, n *net.Network, dtype dtypes.DType, seed uint64) *Parameters {
-	w := &Parameters{be: be, net: n, dtype: dtype, seed: seed, entries: make([]parameter, 2*len(n.Nodes))}
+// Draw says how parameters are drawn (package formula).
+type Draw struct {
+	Seed uint64
+	Unit bool // variance 1 and no biases, in place of PyTorch's default initialisation
+	Abs  bool // absolute values
+}
+
+// NewParameters are the parameters of a network, of type dtype. On a CPU drawing them begins in the background, on all processors; other devices make weights themselves, when a run first needs them.
+func NewParameters(be *backend.Backend, n *net.Network, dtype dtypes.DType, draw Draw) *Parameters {
+	w := &Parameters{be: be, net: n, dtype: dtype, draw: draw, entries: make([]parameter, 2*len(n.Nodes))}
 	if be.Platform() == "cpu" {
 		var next atomic.Int64
 		for range runtime.GOMAXPROCS(0) {
@@ -53,8 +60,8 @@ func NewParameters(be *backend.Backend, n *net.Network, dtype dtypes.DType, seed
 // weight is the weight of a node. On devices other than a CPU a kernel of the cache draws it.
 func (w *Parameters) weight(cache *kernel.Cache, node int) (compute.Buffer, error) {
 	return w.get(2*node, func() (compute.Buffer, error) {
-		if w.be.Platform() == "cpu" {
-			data, dims := Weights(w.net, node, w.seed)
+		if w.be.Platform() == "cpu" || w.draw.Unit || w.draw.Abs {
+			data, dims := Weights(w.net, node, w.draw)
 			return UploadFloats(w.be, w.dtype, data, dims...)
 		}
 		return w.drawOnDevice(cache, node)
@@ -68,7 +75,7 @@ func (w *Parameters) drawOnDevice(cache *kernel.Cache, node int) (compute.Buffer
 	if len(shape) == 4 {
 		op.Kernel = shape[2]
 	}
-	base, err := w.be.BufferFromFlatData(0, []uint64{formula.Base(w.seed, uint64(w.net.Nodes[node].Layer))}, op.Inputs()[0])
+	base, err := w.be.BufferFromFlatData(0, []uint64{formula.Base(w.draw.Seed, uint64(w.net.Nodes[node].Layer))}, op.Inputs()[0])
 	if err != nil {
 		return nil, fmt.Errorf("tape: copying a number to the device: %w", err)
 	}
@@ -82,7 +89,7 @@ func (w *Parameters) drawOnDevice(cache *kernel.Cache, node int) (compute.Buffer
 
 func (w *Parameters) bias(node int) (compute.Buffer, error) {
 	return w.get(2*node+1, func() (compute.Buffer, error) {
-		return UploadFloats(w.be, w.dtype, Biases(w.net, node, w.seed), w.net.Nodes[node].Out)
+		return UploadFloats(w.be, w.dtype, Biases(w.net, node, w.draw), w.net.Nodes[node].Out)
 	})
 }
 
@@ -107,10 +114,15 @@ func (w *Parameters) Finalize() {
 }
 
 // Weights draws the weight of a Conv or Linear node from the formula, in the layout of the kernels: [kernel, kernel, in/groups, out] or [in, out].
-func Weights(n *net.Network, node int, seed uint64) (data []float32, dims []int) {
+func Weights(n *net.Network, node int, draw Draw) (data []float32, dims []int) {
 	shape, fanIn := n.WeightShape(node)
 	drawn := make([]float32, shape[0]*fanIn)
-	formula.FillWeights(drawn, seed, uint64(n.Nodes[node].Layer), fanIn)
+	if draw.Unit {
+		formula.FillUnit(drawn, draw.Seed, uint64(n.Nodes[node].Layer))
+	} else {
+		formula.FillWeights(drawn, draw.Seed, uint64(n.Nodes[node].Layer), fanIn)
+	}
+	draw.abs(drawn)
 	// The formula counts in PyTorch's order, output channels first and the window last.
 	out, in, window := shape[0], shape[1], 1
 	dims = []int{in, out}
@@ -131,9 +143,20 @@ func Weights(n *net.Network, node int, seed uint64) (data []float32, dims []int)
 }
 
 // Biases draws the bias [out] of a Conv or Linear node.
-func Biases(n *net.Network, node int, seed uint64) []float32 {
+func Biases(n *net.Network, node int, draw Draw) []float32 {
 	_, fanIn := n.WeightShape(node)
 	data := make([]float32, n.Nodes[node].Out)
-	formula.FillWeights(data, seed, formula.BiasStream+uint64(n.Nodes[node].Layer), fanIn)
+	if !draw.Unit {
+		formula.FillWeights(data, draw.Seed, formula.BiasStream+uint64(n.Nodes[node].Layer), fanIn)
+		draw.abs(data)
+	}
 	return data
+}
+
+func (d Draw) abs(data []float32) {
+	if d.Abs {
+		for i, x := range data {
+			data[i] = max(x, -x)
+		}
+	}
 }

@@ -1,4 +1,5 @@
 #if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #else
@@ -12,6 +13,7 @@
 #define GRAD1 12
 #define GRAD2 6
 #define GRAD3 4
+#define WIDEN(p) _mm256_cvtps_pd(_mm_loadu_ps(p))
 #include "kernels.h"
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -1,4 +1,5 @@
 #if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma"))), apply_to = function)
 #else
@@ -12,6 +13,7 @@
 #define GRAD1 24
 #define GRAD2 12
 #define GRAD3 8
+#define WIDEN(p) _mm512_cvtps_pd(_mm256_loadu_ps(p))
 #include "kernels.h"
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -1,7 +1,10 @@
 // The kernels of one instruction set, for both types of values.
+#include <math.h>
 #include <string.h>
 
 #include "simd.h"
+
+void ISA(agree)(const void *bits, idx words, idx images, idx values, double *out, idx from, idx to);
 
 #define REAL float
 #define INT int32_t

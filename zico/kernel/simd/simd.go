@@ -514,11 +514,17 @@ func (k *Kernels) Merge(images, pixels, c, terms int, in []unsafe.Pointer, sum, 
 	parallel(images, grain(pixels*c), func(from, to int) { C.zs_merge_run(k.c, s, C.idx(from), C.idx(to)) })
 }
 
-// Statistic computes the five sums over n weights that package kernel's statistic begins with, and then the sum of squares of each batch, from the gradients of at least two batches: one array each, MaxTerms at most.
+// Statistic computes the eight sums over n weights that package kernel's statistic begins with, and then the sum of squares of each batch, from the gradients of at least two batches: one array each, MaxTerms at most.
 func (k *Kernels) Statistic(n int, grads []unsafe.Pointer, out []float64) {
 	var in C.zs_pointers
 	copy(in.p[:], grads)
-	// Stretches of fixed size are added up in order: the sums do not depend on the number of threads.
+	k.stretches(n, out, func(part *C.double, from, to int) {
+		C.zs_statistic(k.c, in, C.idx(len(grads)), part, C.idx(from), C.idx(to))
+	})
+}
+
+// stretches adds up into out what f writes for each of the stretches that 0 to n is cut into. They are of fixed size and added up in order: the sums do not depend on the number of threads.
+func (k *Kernels) stretches(n int, out []float64, f func(part *C.double, from, to int)) {
 	const stretch = 1 << 14
 	pieces := (n + stretch - 1) / stretch
 	p := C.malloc(C.size_t(8 * len(out) * pieces))
@@ -526,7 +532,7 @@ func (k *Kernels) Statistic(n int, grads []unsafe.Pointer, out []float64) {
 	parts := floats(p, len(out)*pieces)
 	parallel(pieces, 2, func(from, to int) {
 		for i := from; i < to; i++ {
-			C.zs_statistic(k.c, in, C.idx(len(grads)), (*C.double)(&parts[i*len(out)]), C.idx(i*stretch), C.idx(min((i+1)*stretch, n)))
+			f((*C.double)(&parts[i*len(out)]), i*stretch, min((i+1)*stretch, n))
 		}
 	})
 	copy(out, addUp(parts, len(out)))

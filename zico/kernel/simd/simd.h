@@ -46,6 +46,22 @@ typedef struct {
 	void *sum, *relu; // NULL where not wanted
 } zs_merge;
 
+// zs_sums says what channel_sums adds up over the pixels of an image, for each channel; products.h lists the inputs and the sums.
+typedef struct {
+	int what, relu;
+	idx pixels, c;
+	const void *in[4];
+	const void *stats;
+} zs_sums;
+
+enum { ZS_NORM_SUMS, ZS_CHANNEL_SUMS, ZS_TANGENT_SUMS };
+
+// ZS_GRAM_BLOCK is the number of weights whose products gram adds up at once: 128 gradients of as many, in double precision, stay in the second cache.
+#define ZS_GRAM_BLOCK 384
+
+// ZS_AGREE_ROWS images are compared with another at once: the size of a task of agree.
+#define ZS_AGREE_ROWS 4
+
 typedef struct {
 	// Packed weights: pack_size values. turn swaps the channels and turns the window; (kh0, kw0) and step choose every step-th tap.
 	idx (*pack_size)(idx taps, idx in, idx out);
@@ -67,8 +83,20 @@ typedef struct {
 	void (*normalize_grad)(const void *dy, const void *x, const void *stats, const void *means, int relu, idx pixels, idx c, void *dx, idx from, idx to);
 	void (*conv_norm_grad)(const zs_conv *s, const void *g, const void *z, const void *stats, const void *means, int relu, const void *x, const void *packed, const void *add, int masked, void *dx, void *partial, idx from, idx to);
 
-	// The five sums of the statistic of gradients of two batches and their sums of squares, of values from to to.
+	// The eight sums of the statistic of gradients and their sums of squares, one a batch, of values from to to.
 	void (*statistic)(const void *const *grads, idx batches, double *out, idx from, idx to);
+
+	void (*channel_sums)(const zs_sums *s, double *out, idx from, idx to);
+	void (*norm_tangent)(const zs_sums *s, const void *factors, void *dxt, idx from, idx to);
+	void (*weight_products)(const void *w, const void *g, double *out, idx from, idx to);
+	void (*distance)(const void *a, const void *b, idx n, double *out, idx from, idx to);
+
+	// Signs as bits, in whole vectors, and the number of those that agree in each two of the images: [images][images].
+	void (*signs)(const void *y, idx n, void *bits, idx from, idx to);
+	void (*agree)(const void *bits, idx words, idx images, idx values, double *out, idx from, idx to);
+
+	void (*sign_sum)(const void *const *grads, idx n, double *out, idx from, idx to);
+	void (*gram)(const void *const *grads, idx n, double *out, idx from, idx to);
 
 	void (*sum)(const zs_sum *s, void *y, idx from, idx to);
 

@@ -139,3 +139,55 @@ func BenchmarkCold(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkProxies measures what other proxies than ZiCo add up on the pictures and gradients of NAS-Bench-201 (batch 128) in float32.
+func BenchmarkProxies(b *testing.B) {
+	k := Best(4)
+	for _, s := range [][2]int{{32, 16}, {16, 32}, {8, 64}} {
+		const images = 128
+		pixels, c := s[0]*s[0], s[1]
+		n := images * pixels * c
+		x, y, z, stats := array(n), array(n), array(n), array(3*c)
+		out := make([]float64, images*images)
+		for what, f := range map[string]func(){
+			"norm":         func() { k.NormProducts(images, pixels, c, false, y, x, stats, out[:3*c]) },
+			"norm-relu":    func() { k.NormProducts(images, pixels, c, true, y, x, stats, out[:3*c]) },
+			"channel":      func() { k.ChannelProducts(images, pixels, c, x, y, out[:2*c]) },
+			"signs":        func() { k.Signs(1, images, pixels*c, x, out) },
+			"distance":     func() { k.Distance(images, pixels*c, x, y, out[:images]) },
+			"norm-tangent": func() { k.BatchNormTangent(images, pixels, c, y, x, stats, y, x, z) },
+		} {
+			measure(b, fmt.Sprintf("%dx%d_%d/%s", s[0], s[0], c, what), 0, f)
+		}
+		var grads []unsafe.Pointer
+		weights := 9 * c * c
+		for range images {
+			grads = append(grads, array(weights))
+		}
+		measure(b, fmt.Sprintf("%dx%d_%d/weights", s[0], s[0], c), 0, func() { k.WeightProducts(weights, x, y, out[:4]) })
+		measure(b, fmt.Sprintf("%dx%d_%d/sign-sum", s[0], s[0], c), 0, func() { k.SignSum(weights, grads, out[:2]) })
+		measure(b, fmt.Sprintf("%dx%d_%d/gram", s[0], s[0], c), float64(images*(images+1)*weights), func() { k.GradGram(weights, grads, out) })
+	}
+}
+
+// BenchmarkProxiesCold measures them on pictures that are not in the cache: each call takes the next of 32 arrays.
+func BenchmarkProxiesCold(b *testing.B) {
+	k := Best(4)
+	const images, pixels, c = 128, 1024, 16
+	var xs, ys [32]unsafe.Pointer
+	for i := range xs {
+		xs[i], ys[i] = array(images*pixels*c), array(images*pixels*c)
+	}
+	stats, out := array(3*c), make([]float64, images*images)
+	for what, f := range map[string]func(i int){
+		"norm-relu": func(i int) { k.NormProducts(images, pixels, c, true, ys[i], xs[i], stats, out[:3*c]) },
+		"channel":   func(i int) { k.ChannelProducts(images, pixels, c, xs[i], ys[i], out[:2*c]) },
+		"signs":     func(i int) { k.Signs(1, images, pixels*c, xs[i], out) },
+	} {
+		i := 0
+		measure(b, what, 0, func() {
+			f(i % 32)
+			i++
+		})
+	}
+}

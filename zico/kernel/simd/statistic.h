@@ -1,25 +1,4 @@
 // The statistic of a layer: sums over weights of ratios between the mean and the standard deviation over the batches, in double precision whatever the type of the gradients. out: the sums and counts that package kernel lists (StatSum and so on), then one sum of squares a batch.
-//
-// Vectors are of double; a gradient of float is widened on the way.
-#define DL (VECTOR_BYTES / 8)
-typedef double NAME(dvec) __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias));
-typedef int64_t NAME(dmask) __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias));
-#define dvec NAME(dvec)
-#define dmask NAME(dmask)
-
-INLINE dvec NAME(dabs)(dvec x) {
-	return (dvec)((dmask)x & INT64_MAX);
-}
-
-INLINE dvec NAME(dload)(const REAL *g, idx n) {
-	dvec v = {0};
-	if (n == DL)
-		for (int e = 0; e < DL; e++) v[e] = (double)g[e];
-	else
-		for (idx e = 0; e < n; e++) v[e] = (double)g[e];
-	return v;
-}
-
 INLINE dvec NAME(droot)(dvec x) {
 	for (int e = 0; e < DL; e++) x[e] = __builtin_sqrt(x[e]);
 	return x;
@@ -37,7 +16,7 @@ INLINE void NAME(ratio)(dvec mean, dvec std, dvec *sum, dvec *clipped, dvec *n) 
 }
 
 static void NAME(statistic)(const void *const *grads, idx batches, double *out, idx from, idx to) {
-	dvec sum = {0}, count = {0}, clipped = {0}, abs_sum = {0}, abs_count = {0}, unused = {0};
+	dvec sum = {0}, count = {0}, clipped = {0}, abs_sum = {0}, abs_count = {0}, mean_sum = {0}, std_sum = {0}, inverse = {0}, unused = {0};
 	double nb = (double)batches;
 	for (idx b = 0; b < batches; b++) {
 		// Squares first: one pass a batch over a stretch that stays in the cache.
@@ -47,8 +26,8 @@ static void NAME(statistic)(const void *const *grads, idx batches, double *out, 
 			dvec v = NAME(dload)(g + i, to - i < DL ? to - i : DL);
 			sq += v * v;
 		}
-		out[5 + b] = 0;
-		for (int e = 0; e < DL; e++) out[5 + b] += sq[e];
+		out[8 + b] = 0;
+		for (int e = 0; e < DL; e++) out[8 + b] += sq[e];
 	}
 	for (idx i = from; i < to; i += DL) {
 		idx n = to - i < DL ? to - i : DL;
@@ -78,17 +57,21 @@ static void NAME(statistic)(const void *const *grads, idx batches, double *out, 
 		}
 		NAME(ratio)(abs_mean, std, &sum, &clipped, &count);
 		NAME(ratio)(abs_mean, abs_std, &abs_sum, &unused, &abs_count);
+		mean_sum += abs_mean;
+		std_sum += std;
+		dmask zero = std == 0;
+		// Where std is 0, 1 is divided by infinity.
+		inverse += 1.0 / (dvec)(((dmask)((dvec){0} + (double)INFINITY) & zero) | ((dmask)std & ~zero));
 	}
-	out[0] = out[1] = out[2] = out[3] = out[4] = 0;
+	memset(out, 0, 8 * sizeof(double));
 	for (int e = 0; e < DL; e++) {
 		out[0] += sum[e];
 		out[1] += count[e];
 		out[2] += clipped[e];
 		out[3] += abs_sum[e];
 		out[4] += abs_count[e];
+		out[5] += mean_sum[e];
+		out[6] += std_sum[e];
+		out[7] += inverse[e];
 	}
 }
-
-#undef dvec
-#undef dmask
-#undef DL

@@ -16,12 +16,16 @@ INLINE vec NAME(where)(ivec mask, vec a) {
 #define BLOCKS(c) (((c) + VL - 1) / VL)
 #define BLOCK_AT(b, c) ((b) * VL + VL <= (c) ? (b) * VL : (c) - VL)
 
+#include "double.h"
 #include "conv.h"
 #include "depthwise.h"
 #include "norm.h"
 #include "elementwise.h"
 #include "pool.h"
 #include "statistic.h"
+#include "products.h"
+#include "signs.h"
+#include "gram.h"
 
 const zs_kernels NAME(kernels) = {
 	.pack_size = NAME(pack_size),
@@ -40,6 +44,14 @@ const zs_kernels NAME(kernels) = {
 	.normalize_grad = NAME(normalize_grad),
 	.conv_norm_grad = NAME(conv_norm_grad),
 	.statistic = NAME(statistic),
+	.channel_sums = NAME(channel_sums),
+	.norm_tangent = NAME(norm_tangent),
+	.weight_products = NAME(weight_products),
+	.distance = NAME(distance),
+	.signs = NAME(signs),
+	.agree = ISA(agree),
+	.sign_sum = NAME(sign_sum),
+	.gram = NAME(gram),
 	.sum = NAME(sum),
 	.avgpool = NAME(avgpool),
 	.avgpool_grad = NAME(avgpool_grad),
@@ -56,3 +68,7 @@ const zs_kernels NAME(kernels) = {
 #undef INLINE
 #undef BLOCKS
 #undef BLOCK_AT
+#undef DL
+#undef DLOAD
+#undef dvec
+#undef dmask
