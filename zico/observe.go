@@ -181,8 +181,8 @@ func (s *Scorer) lossStages(n, pruned *net.Network, opts tape.Options, one feed,
 	first := stage{net: pruned, opts: opts, feed: []feed{one}}
 	first.opts.Products, first.opts.Channels = q.Needs&NeedProducts != 0, q.Needs&NeedChannels != 0
 	first.opts.Signs, first.opts.Jacobian = q.Needs&NeedSigns != 0, q.Needs&NeedJacobian != 0
-	if first.opts.Signs {
-		// The reference counts the rectifiers of dead branches.
+	if q.Needs&^(NeedRatios|NeedGradients|NeedJacobian) != 0 {
+		// The reference counts the rectifiers of dead branches and the gradients of constants that end in them.
 		first.net = n
 	}
 	if q.Needs&(NeedRatios|NeedGradients) == 0 {
@@ -395,12 +395,17 @@ func (o *observation) collectChannels(out *tape.Outcome, q Query) {
 			o.Gram = make([]float64, o.Images*o.Images)
 		}
 		byNorm := map[int][][]float64{}
+		var order []int
 		for _, c := range out.Channels {
 			if c.Norm {
+				if byNorm[c.Node] == nil {
+					order = append(order, c.Node)
+				}
 				byNorm[c.Node] = append(byNorm[c.Node], c.Scale[0])
 			}
 		}
-		for _, scale := range byNorm {
+		for _, norm := range order {
+			scale := byNorm[norm]
 			for i := range scale {
 				for j := range scale {
 					o.Gram[i*o.Images+j] += dot(scale[i], scale[j])

@@ -206,11 +206,11 @@ func (s *Scorer) fill(res *Result, stats []layerStat) {
 			l.Skipped = false
 			l.Log = math.Log(l.Sum)
 			l.Clipped = math.Log(st.stat[kernel.StatClipped])
-			res.Score += l.Log
 		}
 	}
 	var skipped, bad []string
 	for _, l := range res.Layers {
+		res.Score += l.Log
 		switch {
 		case l.Skipped:
 			skipped = append(skipped, l.Name)

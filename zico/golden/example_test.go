@@ -27,5 +27,5 @@ func ExampleVerify() {
 		}
 	})
 	fmt.Println(passed, "comparisons passed,", err)
-	// Output: 7 comparisons passed, <nil>
+	// Output: 8 comparisons passed, <nil>
 }

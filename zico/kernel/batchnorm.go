@@ -34,11 +34,11 @@ type BatchNormGrad struct {
 	ReLU bool
 }
 
-// ConvNormGrad is the gradient of a convolution without bias and the batch norm after it: (dy, z, stats, x, weight {, others}) to dx and the weight's gradient, a statistic or Raw as in ConvWeightGrad. z is the output of the convolution, stats are those of ConvMoments, and dy is as in BatchNormGrad. With Masked, x is the output of a rectifier and dx the gradient of its input; with Add, dx has the others added to it: gradients that reached that input elsewhere.
+// ConvNormGrad is the gradient of a convolution without bias and the batch norm after it: (dy, z, stats, x, weight {, others}) to dx and the weight's gradient, a statistic or Raw as in ConvWeightGrad. z is the output of the convolution, stats are those of ConvMoments, and dy is as in BatchNormGrad. With Masked, x is the output of a rectifier and dx the gradient of its input; with Add, dx has the others added to it: gradients that reached that input elsewhere. With InputOnly there is dx alone.
 type ConvNormGrad struct {
 	X Act // input of the convolution
 	Window
-	ReLU, Masked, Add, Raw bool
+	ReLU, Masked, Add, Raw, InputOnly bool
 }
 
 // statsShape is the shape of the stats of Moments.
@@ -85,6 +85,9 @@ func (o ConvNormGrad) Name() string {
 	}
 	if o.Add {
 		what += "-added"
+	}
+	if o.InputOnly {
+		what += "-input"
 	}
 	return o.name(what, o.X)
 }
@@ -180,6 +183,9 @@ func (o ConvNormGrad) Graph(platform string, g *Graph, in []*Node) []*Node {
 	}
 	if o.Add {
 		dx[0] = Add(dx[0], in[5])
+	}
+	if o.InputOnly {
+		return dx
 	}
 	return append(dx, ConvWeightGrad{o.X, o.Window, o.Raw}.Graph(platform, g, []*Node{in[3], dz})...)
 }

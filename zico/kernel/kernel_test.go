@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -217,6 +218,10 @@ func TestConvAgainstAutodiff(t *testing.T) {
 					compare(t, l.name+": input gradient through batch norm", through[0], want)
 					other := normal(rng, x.Shape())
 					masked := runOp(t, l.Cache, ConvNormGrad{X: x, Window: v, ReLU: true, Masked: true, Add: true, Raw: true}, dy, y, stats, xs, ws, other)
+					alone := runOp(t, l.Cache, ConvNormGrad{X: x, Window: v, ReLU: true, Masked: true, Add: true, InputOnly: true}, dy, y, stats, xs, ws, other)
+					if len(alone) != 1 || !slices.Equal(alone[0], masked[0]) {
+						t.Errorf("%s: the input gradient alone is another than beside the weight gradient", l.name)
+					}
 					for k := range want {
 						if xs[k] <= 0 {
 							want[k] = 0

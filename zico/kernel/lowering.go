@@ -37,7 +37,7 @@ func vectorized(op Op) bool {
 	case ConvWeightGrad:
 		return o.Raw && plain(o.X, o.Window)
 	case ConvNormGrad:
-		return o.Raw && plain(o.X, o.Window) && o.Groups == 1 && o.Stride == 1
+		return (o.Raw || o.InputOnly) && plain(o.X, o.Window) && o.Groups == 1 && o.Stride == 1
 	case LinearWeightGrad:
 		return o.Raw
 	case WeightProducts, NormProducts, ChannelProducts, FeatureDistance, Signs, SignSum, GradGram, BatchNormTangent, Seed:

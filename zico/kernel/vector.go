@@ -158,6 +158,9 @@ func (o BatchNormGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 }
 
 func (o ConvNormGrad) outputs() []shapes.Shape {
+	if o.InputOnly {
+		return one(o.X.Shape())
+	}
 	return append(one(o.X.Shape()), o.X.gradShapes(o.WeightShape(o.X).Size())...)
 }
 
@@ -171,7 +174,11 @@ func (o ConvNormGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 		if o.Add {
 			add = unsafe.Add(in[5], x)
 		}
-		k.ConvNormGrad(a.window(o.Window), o.ReLU, o.Masked, unsafe.Add(in[0], y), unsafe.Add(in[1], y), unsafe.Add(in[2], b*int(z.StatsBytes())), unsafe.Add(in[3], x), in[4], add, unsafe.Add(out[0], x), out[1+b])
+		var dw unsafe.Pointer
+		if !o.InputOnly {
+			dw = out[1+b]
+		}
+		k.ConvNormGrad(a.window(o.Window), o.ReLU, o.Masked, unsafe.Add(in[0], y), unsafe.Add(in[1], y), unsafe.Add(in[2], b*int(z.StatsBytes())), unsafe.Add(in[3], x), in[4], add, unsafe.Add(out[0], x), dw)
 	}
 }
 

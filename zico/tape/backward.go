@@ -153,13 +153,13 @@ func (p *planner) backwardNorm(i int) {
 	x := p.act(j)
 	p.normChannels(i, g, relu)
 	conv := &p.net.Nodes[j]
-	if !p.weighted || conv.Op != net.Conv || conv.Bias || conv.Stride > 1 || conv.Groups > 1 || conv.Dilation > 1 || len(p.consumers[j]) > 1 || !p.needs[conv.In[0]] {
+	if conv.Op != net.Conv || conv.Bias || conv.Stride > 1 || conv.Groups > 1 || conv.Dilation > 1 || len(p.consumers[j]) > 1 || !p.needs[conv.In[0]] {
 		dx := p.call(kernel.BatchNormGrad{X: x, ReLU: relu}, []value{g, p.norm[i].x, p.norm[i].stats}, x.Bytes())
 		p.send(j, contribution{grad: dx[0], mask: none})
 		return
 	}
 	input := p.act(conv.In[0])
-	op := kernel.ConvNormGrad{X: input, Window: window(conv), ReLU: relu, Raw: p.raw()}
+	op := kernel.ConvNormGrad{X: input, Window: window(conv), ReLU: relu, Raw: p.raw(), InputOnly: !p.weighted}
 	in := []value{g, p.norm[i].x, p.norm[i].stats, p.output[conv.In[0]], p.weights[j]}
 	// What a rectifier does to the gradient follows from its output, which the kernel reads anyway; and a gradient that has come to its input before is added on the way.
 	to := conv.In[0]
@@ -176,8 +176,13 @@ func (p *planner) backwardNorm(i int) {
 		}
 	}
 	size, sizes := p.gradSizes(j)
+	if !p.weighted {
+		sizes = nil
+	}
 	out := p.call(op, in, append([]int64{input.Bytes()}, sizes...)...)
-	p.leave(j, size, out[1:])
+	if p.weighted {
+		p.leave(j, size, out[1:])
+	}
 	p.send(to, contribution{grad: out[0], mask: none})
 }
 

@@ -58,15 +58,18 @@ With -json each line is an object; kind says what it holds. Times are in seconds
            of medians), sum_ratio, round_ratios, round_min, round_max, median_ratio, min_ratio, max_ratio over
            the networks, zico_peak_bytes, peer_peak_bytes, peer_device_bytes (GPU), python, torch, numpy,
            peer_device, threads
+  cost     a proxy (-proxies), medians over networks and rounds: proxy, shared (comes with ZiCo's pass), alone_s (its
+           pass with only what it needs), beside_s (what it adds to a pass that others have asked for)
+  proxies  the outcome (-proxies): proxies, rounds, zico_s, proxies_s (sums of medians), ratio, round_ratios, others
 `
 
 // benchOptions are the flags of bench.
 type benchOptions struct {
-	set, dtype, device, kernels, peerCommand string
-	first, n, rounds, threads, top           int
-	inFlight                                 []int
-	shuffle                                  uint64
-	whole, peer, check, peaks, json          bool
+	set, dtype, device, kernels, peerCommand, proxies string
+	first, n, rounds, threads, top                    int
+	inFlight                                          []int
+	shuffle                                           uint64
+	whole, peer, check, peaks, json                   bool
 }
 
 func (o *benchOptions) parse(args []string) error {
@@ -90,6 +93,7 @@ func (o *benchOptions) parse(args []string) error {
 	f.BoolVar(&o.whole, "whole", false, "compile and run each network as one graph, as the kernels do not")
 	f.BoolVar(&o.peer, "peer", false, "time PyTorch on the same networks in turn (installed by: make peer)")
 	f.StringVar(&o.peerCommand, "peercmd", "", "command of another peer that speaks the protocol of zico/bench/peer, as in \"python3 zico/bench/peer/peer.py\"")
+	f.StringVar(&o.proxies, "proxies", "", "time these proxies (shared, all, or names separated by commas) against ZiCo alone, in turn, and what each costs")
 	f.BoolVar(&o.check, "check", false, "only score in float64, on small batches, and compare with the reference (with -peer: both sides)")
 	f.BoolVar(&o.peaks, "peaks", false, "only measure the machine's peaks")
 	f.BoolVar(&o.json, "json", false, "print one JSON object a line")
@@ -173,6 +177,9 @@ func bench(ctx context.Context, args []string) error {
 	r := &report{w: os.Stdout, json: o.json}
 	if o.peer {
 		return benchAgainstPeer(ctx, b, o, r)
+	}
+	if o.proxies != "" {
+		return benchProxies(ctx, b, o, r)
 	}
 	if o.check || o.peaks {
 		be, err := backend.Open(o.device)

@@ -191,12 +191,12 @@ INLINE void NAME(finish_grad)(REAL *dx, const REAL *x, const REAL *add, int mask
 	for (; i < n; i++) dx[i] = (masked && !(x[i] > 0) ? 0 : dx[i]) + (add ? add[i] : 0);
 }
 
-// conv_norm_grad goes back through a batch norm and the convolution of stride 1 before it at once: g is the gradient of the normalised output of the convolution, z that output. The gradient of z, which both other gradients need, is made where it stays in the cache: an image at a time in a scratch with the padding of the convolution that gives dx, or s->rows pixels of flat pictures. A task is an image, of flat pictures a pixel; a range of them makes one partial gradient of the weights. dx is finished by finish_grad. The channels of z must fill a vector.
+// conv_norm_grad goes back through a batch norm and the convolution of stride 1 before it at once: g is the gradient of the normalised output of the convolution, z that output. The gradient of z, which both other gradients need, is made where it stays in the cache: an image at a time in a scratch with the padding of the convolution that gives dx, or s->rows pixels of flat pictures. A task is an image, of flat pictures a pixel; a range of them makes one partial gradient of the weights, or none where partial is NULL. dx is finished by finish_grad. The channels of z must fill a vector.
 static void NAME(conv_norm_grad)(const zs_conv *s, const void *gv, const void *zv, const void *stats, const void *means, int relu, const void *xv, const void *packed, const void *addv, int masked, void *dxv, void *partial, idx from, idx to) {
 	const REAL *g = gv, *z = zv, *x = xv, *add = addv;
 	REAL *dx = dxv, *out = partial;
 	zs_conv back = {.kh = s->kh, .kw = s->kw, .stride = 1, .c = s->o, .o = s->c, .ystride = 1};
-	memset(out, 0, (size_t)NAME(grad_size)(s) * sizeof(REAL));
+	if (out) memset(out, 0, (size_t)NAME(grad_size)(s) * sizeof(REAL));
 	if (NAME(is_flat)(s)) {
 		REAL *dz = zs_scratch(1, (size_t)(s->rows * s->o) * sizeof(REAL));
 		for (idx p = from; p < to; p += s->rows) {
@@ -204,7 +204,7 @@ static void NAME(conv_norm_grad)(const zs_conv *s, const void *gv, const void *z
 			NAME(normalize_grad)(g + p * s->o, z + p * s->o, stats, means, relu, n, s->o, dz, 0, 1);
 			NAME(row)(&back, n, dz, 0, packed, NULL, dx + p * s->c);
 			NAME(finish_grad)(dx + p * s->c, x + p * s->c, add ? add + p * s->c : NULL, masked, n * s->c);
-			NAME(grad_rows)(s, x + p * s->c, 0, dz, 0, s->o, 1, n, out);
+			if (out) NAME(grad_rows)(s, x + p * s->c, 0, dz, 0, s->o, 1, n, out);
 		}
 		return;
 	}
@@ -221,7 +221,7 @@ static void NAME(conv_norm_grad)(const zs_conv *s, const void *gv, const void *z
 			NAME(row)(&back, s->w, dz + r * dzrow, dzrow, packed, NULL, dx + to);
 			NAME(finish_grad)(dx + to, x + to, add ? add + to : NULL, masked, s->w * s->c);
 		}
-		for (idx r = 0; r < s->oh; r += s->rows) {
+		for (idx r = 0; out && r < s->oh; r += s->rows) {
 			idx r1 = r + s->rows < s->oh ? r + s->rows : s->oh, xrow;
 			const REAL *p = NAME(padded_rows)(s, x + image * s->h * s->w * s->c, r, r1, &xrow);
 			NAME(grad_rows)(s, p, xrow, inner + r * dzrow, dzrow, s->o, r1 - r, s->ow, out);

@@ -449,7 +449,7 @@ func (k *Kernels) get(p unsafe.Pointer, i int) float64 {
 	return float64(*(*float32)(unsafe.Add(p, 4*i)))
 }
 
-// ConvNormGrad goes back through a batch norm and the dense convolution of stride 1 before it: dx and dw from the gradient dy of the batch norm's output (with relu, of its positive part), the convolution's output z with its stats (of Moments), its input x and its weights w. With masked, x is the positive part of something, whose gradient dx is; add, unless it is nil, is added to dx.
+// ConvNormGrad goes back through a batch norm and the dense convolution of stride 1 before it: dx and dw from the gradient dy of the batch norm's output (with relu, of its positive part), the convolution's output z with its stats (of Moments), its input x and its weights w. With masked, x is the positive part of something, whose gradient dx is; add, unless it is nil, is added to dx. With dw nil there is dx alone.
 func (k *Kernels) ConvNormGrad(v Window, relu, masked bool, dy, z, stats, x, w, add, dx, dw unsafe.Pointer) {
 	s := v.shape()
 	pixels := int(s.oh * s.ow)
@@ -464,7 +464,9 @@ func (k *Kernels) ConvNormGrad(v Window, relu, masked bool, dy, z, stats, x, w, 
 			C.zs_normalize_grad(k.c, dy, z, stats, means, flag(relu), C.idx(pixels), C.idx(v.Out), dz, C.idx(from), C.idx(to))
 		})
 		k.ConvInputGrad(v, dz, w, dx)
-		k.ConvWeightGrad(v, x, dz, dw)
+		if dw != nil {
+			k.ConvWeightGrad(v, x, dz, dw)
+		}
 		k.finish(v.Images*v.H*v.W*v.C, masked, x, add, dx)
 		return
 	}
@@ -479,9 +481,14 @@ func (k *Kernels) ConvNormGrad(v Window, relu, masked bool, dy, z, stats, x, w, 
 	back.c, back.o = s.o, s.c
 	packed := k.packed(w, &back, v.Kernel, true, 0, 0, 1)
 	defer C.free(packed)
-	k.partials(&s, units, dw, func(partial unsafe.Pointer, from, to int) {
+	run := func(partial unsafe.Pointer, from, to int) {
 		C.zs_conv_norm_grad(k.c, s, dy, z, stats, means, flag(relu), x, packed, add, flag(masked), dx, partial, C.idx(from), C.idx(to))
-	})
+	}
+	if dw == nil {
+		parallel(units, max(1, units/64), func(from, to int) { run(nil, from, to) })
+		return
+	}
+	k.partials(&s, units, dw, run)
 }
 
 // finish masks n values of dx where x is not positive, and adds add, in place.
