@@ -44,6 +44,7 @@ type progress struct {
 	start, last time.Time
 	id          string
 	quiet       bool
+	below       string // HTML under the bar, in a notebook
 }
 
 // newProgress starts the clock; loops of one step show nothing.
@@ -81,7 +82,7 @@ func (p *progress) draw(rest string) {
 	line := fmt.Sprintf("%s: %d of %d%s", p.what, p.done, p.total, rest)
 	switch {
 	case gonbui.IsNotebook:
-		gonbui.UpdateHTML(p.id, fmt.Sprintf(`<progress max="%d" value="%d"></progress> <span>%s</span>`, p.total, p.done, html.EscapeString(line)))
+		gonbui.UpdateHTML(p.id, fmt.Sprintf(`<progress max="%d" value="%d"></progress> <span>%s</span>%s`, p.total, p.done, html.EscapeString(line), p.below))
 	case terminal():
 		fmt.Fprintf(os.Stderr, "\r\x1b[K%s", line)
 	}

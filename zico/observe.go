@@ -182,8 +182,8 @@ func (s *Scorer) lossStages(n, pruned *net.Network, opts tape.Options, one feed,
 	first.opts.Products, first.opts.Channels = q.Needs&NeedProducts != 0, q.Needs&NeedChannels != 0
 	first.opts.Signs, first.opts.Jacobian = q.Needs&NeedSigns != 0, q.Needs&NeedJacobian != 0
 	if q.Needs&^(NeedRatios|NeedGradients|NeedJacobian) != 0 {
-		// The reference counts the rectifiers of dead branches and the gradients of constants that end in them.
-		first.net = n
+		// The reference counts the rectifiers of dead branches, and the gradients of biases behind zeros.
+		first.net = net.Trim(n, net.ReLU)
 	}
 	if q.Needs&(NeedRatios|NeedGradients) == 0 {
 		return s.fit([]stage{first}, d, o)
@@ -328,11 +328,7 @@ func (s *Scorer) collect(outs []*tape.Outcome, stages []stage, q Query, seed uin
 	}
 	o.collectChannels(first, q)
 	o.Agreements, o.Distances, o.Curvature = first.Agreements, first.Distances, first.Curvature
-	if size := len(first.Jacobian) / o.Images; size > 0 {
-		for i := range o.Images {
-			o.Jacobian = append(o.Jacobian, first.Jacobian[i*size:(i+1)*size])
-		}
-	}
+	o.Jacobian = first.Jacobian
 	for _, v := range first.Variances {
 		o.Running = append(o.Running, running(stages[0].net.Nodes[v.Node].Momentum, v))
 	}

@@ -115,8 +115,8 @@ type Observation struct {
 	Norms []NormObservation
 	// Agreements is, for each pair of images, in how many rectifiers both are on or both are off, [Images*Images].
 	Agreements []float64
-	// Jacobian is the gradient of the sum of all logits by the images, [Images][height*width*channels]; nil where the logits do not depend on them.
-	Jacobian [][]float64
+	// Jacobian holds the inner products of the images' gradients of the sum of all logits by the image, each less its mean over the image, [Images*Images]: their covariances times height*width*channels. nil where the logits do not depend on the images.
+	Jacobian []float64
 	// Gram holds the inner products of the images' gradients by all weights and scales of batch norms, [Images*Images].
 	Gram []float64
 	// SignSum is the sum over weights of |sum over images of the sign of the gradient|.

@@ -19,6 +19,9 @@ type Dots struct {
 	YLabel string // with its unit
 	Groups []Group
 	Points []Dot // points that are not finite are left out and counted in a note
+	// Radius of the points, pixels; default 4. Where there are thousands, small ones without titles keep the picture legible and its file small: Untitled leaves out the titles that points do not have themselves.
+	Radius   float64
+	Untitled bool
 	// Line, if not NaN, draws a horizontal line there, such as a mean, with its name LineName.
 	Line     float64
 	LineName string
@@ -66,6 +69,10 @@ func (ch Dots) SVG() string {
 		c.line(left, y(ch.Line), w-right, y(ch.Line), Vermillion)
 		c.text(w-right, y(ch.Line)-5, 11, "end", Vermillion, 0, ch.LineName)
 	}
+	radius := ch.Radius
+	if radius == 0 {
+		radius = 4
+	}
 	for _, p := range ch.Points {
 		if !finite(p.X) || !finite(p.Y) {
 			continue
@@ -75,10 +82,10 @@ func (ch Dots) SVG() string {
 			color = ch.Groups[p.Group].Color
 		}
 		title := p.Title
-		if title == "" {
+		if title == "" && !ch.Untitled {
 			title = fmt.Sprintf("%.6g, %.6g", p.X, p.Y)
 		}
-		c.circle(x(p.X), y(p.Y), 4, color, title)
+		c.circle(x(p.X), y(p.Y), radius, color, title)
 	}
 	if lost > 0 {
 		c.text(w-right, 40, 11, "end", Vermillion, 0, fmt.Sprintf("%d points are not finite", lost))

@@ -100,18 +100,23 @@ func (p *pruner) zeroNode(s Shape) int {
 
 // compact drops the new nodes that the output does not use.
 func (p *pruner) compact() {
-	used := make([]bool, len(p.net.Nodes))
-	used[0], used[p.net.Output] = true, true
-	for i := p.net.Output; i > 0; i-- {
-		if used[i] {
-			for _, j := range p.net.Nodes[i].In {
+	p.net.keepUsed(func(i int) bool { return i == p.net.Output })
+}
+
+// keepUsed drops the nodes that no chosen node depends on. The input stays.
+func (n *Network) keepUsed(chosen func(i int) bool) {
+	used := make([]bool, len(n.Nodes))
+	used[0] = true
+	for i := len(n.Nodes) - 1; i > 0; i-- {
+		if used[i] = used[i] || chosen(i); used[i] {
+			for _, j := range n.Nodes[i].In {
 				used[j] = true
 			}
 		}
 	}
-	to := make([]int, len(p.net.Nodes))
+	to := make([]int, len(n.Nodes))
 	var nodes []Node
-	for i, nd := range p.net.Nodes {
+	for i, nd := range n.Nodes {
 		if !used[i] {
 			continue
 		}
@@ -123,5 +128,18 @@ func (p *pruner) compact() {
 		nd.In = in
 		nodes = append(nodes, nd)
 	}
-	p.net.Nodes, p.net.Output = nodes, to[p.net.Output]
+	n.Nodes, n.Output = nodes, to[n.Output]
+}
+
+// Trim returns the network without the nodes that neither its output nor any layer of operation keep depends on; a Zero layer depends on nothing. Unlike Prune it leaves what carries zeros, whose biases have gradients. n must be valid, and is not changed.
+func Trim(n *Network, keep Op) *Network {
+	m := *n
+	m.Nodes = slices.Clone(n.Nodes)
+	for i := range m.Nodes {
+		if m.Nodes[i].Op == Zero {
+			m.Nodes[i].In = []int{0}
+		}
+	}
+	m.keepUsed(func(i int) bool { return i == m.Output || m.Nodes[i].Op == keep })
+	return &m
 }

@@ -40,7 +40,7 @@ func vectorized(op Op) bool {
 		return (o.Raw || o.InputOnly) && plain(o.X, o.Window) && o.Groups == 1 && o.Stride == 1
 	case LinearWeightGrad:
 		return o.Raw
-	case WeightProducts, NormProducts, ChannelProducts, FeatureDistance, Signs, SignSum, GradGram, BatchNormTangent, Seed:
+	case WeightProducts, NormProducts, ChannelProducts, FeatureDistance, Signs, SignSum, GradGram, Covariances, BatchNormTangent, Seed:
 		return true
 	case Linear, LinearInputGrad, Moments, BatchNormGrad, AvgPooling, AvgPoolingGrad, MaxPooling, MaxPoolingGrad, GlobalPooling, GlobalPoolingGrad:
 		return true

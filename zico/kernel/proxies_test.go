@@ -182,6 +182,28 @@ func signsCase(a Act) proxyCase {
 	}}
 }
 
+// covariancesCase checks Covariances of pictures a.
+func covariancesCase(x Act) proxyCase {
+	return proxyCase{op: Covariances{x}, tol: 1e-12, want: func(in [][]float64) []float64 {
+		n, size := x.Batches*x.Images, x.H*x.W*x.C
+		out := make([]float64, n*n)
+		for i := range n {
+			for j := range n {
+				a, b := in[0][i*size:(i+1)*size], in[0][j*size:(j+1)*size]
+				var ma, mb float64
+				for k := range a {
+					ma += a[k] / float64(size)
+					mb += b[k] / float64(size)
+				}
+				for k := range a {
+					out[i*n+j] += (a[k] - ma) * (b[k] - mb)
+				}
+			}
+		}
+		return out
+	}}
+}
+
 func gradCases(size, n int) []proxyCase {
 	zeros := func(in [][]float64) {
 		for i := range in {
@@ -320,7 +342,7 @@ func maxTangentCase(o MaxPooling) proxyCase {
 
 // proxyCases are all operations of the proxies on a shape.
 func proxyCases(a Act) []proxyCase {
-	cases := []proxyCase{normProductsCase(a, false), normProductsCase(a, true), channelProductsCase(a), signsCase(a), distanceCase(a), seedCase(a), tangentCase(a)}
+	cases := []proxyCase{normProductsCase(a, false), normProductsCase(a, true), channelProductsCase(a), signsCase(a), covariancesCase(a), distanceCase(a), seedCase(a), tangentCase(a)}
 	for _, o := range []MaxPooling{{a, 3, 1, 1}, {a, 3, 2, 1}, {a, 2, 2, 0}} {
 		if a.H >= o.Kernel && a.W >= o.Kernel {
 			cases = append(cases, maxTangentCase(o))

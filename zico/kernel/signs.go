@@ -25,6 +25,22 @@ type GradGram struct {
 	Size, N int
 }
 
+// Covariances compares pictures: for each two of the batches*images pictures of x, each less its mean, their inner product, to float64 [batches*images, batches*images].
+type Covariances struct{ X Act }
+
+// Name implements Op.
+func (o Covariances) Name() string { return fmt.Sprintf("covariances %v", o.X) }
+
+// Inputs implements Op.
+func (o Covariances) Inputs() []shapes.Shape { return []shapes.Shape{o.X.Shape()} }
+
+// Graph implements Op.
+func (o Covariances) Graph(_ string, g *Graph, in []*Node) []*Node {
+	x := ConvertDType(Reshape(in[0], o.X.Batches*o.X.Images, -1), dtypes.Float64)
+	x = Sub(x, ReduceAndKeep(x, ReduceMean, 1))
+	return []*Node{DotGeneral(x, []int{1}, nil, x, []int{1}, nil)}
+}
+
 // Name implements Op.
 func (o Signs) Name() string { return fmt.Sprintf("signs %v", o.X) }
 

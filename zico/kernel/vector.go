@@ -258,6 +258,21 @@ func (o GradGram) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 	k.GradGram(o.Size, in, numbers(out[0], o.outputs()[0]))
 }
 
+func (o Covariances) outputs() []shapes.Shape {
+	n := o.X.Batches * o.X.Images
+	return one(shapes.Make(dtypes.Float64, n, n))
+}
+
+func (o Covariances) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	picture := o.X.with(o.X.H, o.X.W, o.X.C)
+	picture.Batches, picture.Images = 1, 1
+	pictures := make([]unsafe.Pointer, o.X.Batches*o.X.Images)
+	for i := range pictures {
+		pictures[i] = unsafe.Add(in[0], int64(i)*picture.Bytes())
+	}
+	k.Covariances(o.X.H*o.X.W*o.X.C, pictures, numbers(out[0], o.outputs()[0]))
+}
+
 func (o BatchNormTangent) outputs() []shapes.Shape { return one(o.X.Shape()) }
 
 func (o BatchNormTangent) vector(k *simd.Kernels, in, out []unsafe.Pointer) {

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"math"
-	"sync"
 
 	"github.com/zeroshotnas/zeroshot/zico"
 	"gonum.org/v1/gonum/mat"
@@ -15,7 +14,7 @@ func init() {
 		Source: "Mellor et al., Neural Architecture Search without Training, first version, 2020; SamsungLabs/zero-cost-nas, measure jacob_cov",
 		Needs:  zico.NeedJacobian,
 		Score: func(o *zico.Observation) float64 {
-			corr := correlations(o.Jacobian)
+			corr := correlations(o.Images, o.Jacobian)
 			if corr == nil {
 				return math.NaN()
 			}
@@ -30,57 +29,21 @@ func init() {
 	})
 }
 
-// correlations is the correlation matrix of the rows of j; nil where a row has no variance.
-func correlations(j [][]float64) *mat.SymDense {
-	n := len(j)
-	if n == 0 {
+// correlations is the correlation matrix of n things with the given covariances; nil where one has no variance.
+func correlations(n int, cov []float64) *mat.SymDense {
+	if len(cov) == 0 {
 		return nil
 	}
-	rows := make([][]float64, n)
-	norms := make([]float64, n)
-	for i, row := range j {
-		mean := 0.0
-		for _, x := range row {
-			mean += x
-		}
-		mean /= float64(len(row))
-		rows[i] = make([]float64, len(row))
-		for k, x := range row {
-			rows[i][k] = x - mean
-		}
-		norms[i] = math.Sqrt(dot(rows[i], rows[i]))
-		if norms[i] == 0 {
+	corr := mat.NewSymDense(n, nil)
+	for i := range n {
+		if !(cov[i*n+i] > 0) {
 			return nil
 		}
+		for k := range i + 1 {
+			corr.SetSym(i, k, cov[i*n+k]/math.Sqrt(cov[i*n+i]*cov[k*n+k]))
+		}
 	}
-	corr := mat.NewSymDense(n, nil)
-	var wg sync.WaitGroup
-	for i := range n {
-		wg.Go(func() {
-			for k := i; k < n; k++ {
-				corr.SetSym(i, k, dot(rows[i], rows[k])/(norms[i]*norms[k]))
-			}
-		})
-	}
-	wg.Wait()
 	return corr
-}
-
-// dot adds in four chains, which the processor runs side by side.
-func dot(a, b []float64) float64 {
-	var s [4]float64
-	b = b[:len(a)]
-	i := 0
-	for ; i+4 <= len(a); i += 4 {
-		s[0] += a[i] * b[i]
-		s[1] += a[i+1] * b[i+1]
-		s[2] += a[i+2] * b[i+2]
-		s[3] += a[i+3] * b[i+3]
-	}
-	for ; i < len(a); i++ {
-		s[0] += a[i] * b[i]
-	}
-	return s[0] + s[1] + s[2] + s[3]
 }
 
 // eigenvalues of a symmetric matrix, ascending; NaN where they do not converge.

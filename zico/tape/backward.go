@@ -18,7 +18,10 @@ func (p *planner) sweep(logits value, weights, input bool) {
 		p.backward(i)
 	}
 	if input {
-		p.jacobian = p.total(0)
+		if g := p.total(0); g != none {
+			n := int64(p.Batches * p.Images)
+			p.jacobian = p.call(kernel.Covariances{X: p.act(0)}, []value{g}, 8*n*n)[0]
+		}
 	}
 }
 

@@ -277,8 +277,8 @@ func (r *runner) collectExtras(out *Outcome) error {
 	if r.distances != none {
 		out.Distances = read(r.distances, r.Images)
 	}
-	if err == nil && r.jacobian != none {
-		out.Jacobian, err = Floats(r.bufs[r.jacobian], n*r.net.Input.Elements(), r.DType)
+	if r.jacobian != none {
+		out.Jacobian = read(r.jacobian, n*n)
 	}
 	for _, m := range r.moments {
 		if err != nil {

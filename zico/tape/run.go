@@ -78,7 +78,7 @@ type Outcome struct {
 
 	// Agreements is, for each pair of images, the number of rectifier outputs that are both positive or both not, over all rectifiers: [images*images].
 	Agreements []float64
-	// Jacobian is the gradient of the sum of all logits by the images, [images*height*width*channels]; nil where it is zero for lack of a path.
+	// Jacobian is kernel.Covariances of the gradient of the sum of all logits by the images, [images*images]; nil where it is zero for lack of a path.
 	Jacobian []float64
 	// Channels are the sums over the channels of what a gradient has reached.
 	Channels []Channels

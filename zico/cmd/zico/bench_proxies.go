@@ -130,4 +130,3 @@ func benchProxies(ctx context.Context, b *benchSet, o *benchOptions, r *report) 
 	}
 	return r.add(row)
 }
-

@@ -1,12 +1,14 @@
 // Zico sets up, scores and checks networks with the ZiCo proxy.
 //
-//	zico setup     install what is missing: PJRT plugin, Go kernel, Jupyter
-//	zico doctor    say what is there and what is not
-//	zico score     score architectures
-//	zico spaces    list the search spaces
-//	zico describe  say what an architecture is made of, and draw it
-//	zico verify    compare scores with files of expected values
-//	zico bench     measure
+//	zico setup      install what is missing: PJRT plugin, Go kernel, Jupyter
+//	zico doctor     say what is there and what is not
+//	zico score      score architectures
+//	zico proxies    list the proxies
+//	zico correlate  say how well proxies rank the architectures of a benchmark
+//	zico spaces     list the search spaces
+//	zico describe   say what an architecture is made of, and draw it
+//	zico verify     compare scores with files of expected values
+//	zico bench      measure
 //
 // A command lives in the file of its name and registers itself in the table below. Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 package main
@@ -39,6 +41,8 @@ var commands = []command{
 	{"setup", "install what is missing: PJRT plugin, Go kernel, Jupyter", setup},
 	{"doctor", "say what is there and what is not", doctor},
 	{"score", "score architectures", score},
+	{"proxies", "list the proxies", listProxies},
+	{"correlate", "say how well proxies rank the architectures of a benchmark", correlateProxies},
 	{"spaces", "list the search spaces", listSpaces},
 	{"describe", "say what an architecture is made of, and draw it", describe},
 	{"verify", "compare scores with files of expected values", verify},
@@ -99,7 +103,7 @@ func run(args []string) int {
 func usage() {
 	fmt.Fprintln(os.Stderr, "usage: zico COMMAND [flags] [arguments]; zico help COMMAND lists the flags")
 	for _, c := range commands {
-		fmt.Fprintf(os.Stderr, "  %-8s %s\n", c.name, c.doc)
+		fmt.Fprintf(os.Stderr, "  %-9s %s\n", c.name, c.doc)
 	}
 }
 

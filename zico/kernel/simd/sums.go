@@ -190,3 +190,22 @@ func (k *Kernels) Seed(images, n, from, to int, y unsafe.Pointer) {
 		k.set(y, i, 1)
 	}
 }
+
+// Covariances writes to out the inner products of each two of the pictures, of n values each, less their means.
+func (k *Kernels) Covariances(n int, pictures []unsafe.Pointer, out []float64) {
+	ones := k.alloc(n)
+	defer C.free(ones)
+	for i := range n {
+		k.set(ones, i, 1)
+	}
+	// The products with ones are the sums.
+	m := len(pictures)
+	gram := make([]float64, (m+1)*(m+1))
+	k.GradGram(n, append(pictures[:m:m], ones), gram)
+	sum := gram[m*(m+1):]
+	for i := range m {
+		for j := range m {
+			out[i*m+j] = gram[i*(m+1)+j] - sum[i]*sum[j]/float64(n)
+		}
+	}
+}

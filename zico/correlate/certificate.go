@@ -1,0 +1,73 @@
+package correlate
+
+import (
+	"fmt"
+	"runtime/debug"
+	"strings"
+)
+
+// module is the path of the program's module.
+const module = "github.com/zeroshotnas/zeroshot"
+
+// ModuleVersion is the version of the module that this program was built from, with the revision of its source where the build recorded one: "v1.2.0", "devel", "devel 746b8efd1c2a+changes".
+func ModuleVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	version := ""
+	for _, m := range append([]*debug.Module{&info.Main}, info.Deps...) {
+		if m.Path == module {
+			version = m.Version
+		}
+	}
+	if version == "" || version == "(devel)" {
+		version = "devel"
+	}
+	if info.Main.Path != module {
+		return version // the revision is another module's
+	}
+	revision, changes := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value[:min(12, len(s.Value))]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changes = "+changes"
+		}
+	}
+	if revision != "" && !strings.Contains(version, revision) {
+		version += " " + revision + changes
+	}
+	return version
+}
+
+// short is the beginning of a hash, enough to tell files apart.
+func short(hash string) string { return hash[:min(12, len(hash))] }
+
+// certificate says on what the numbers of a report rest, in one line.
+func (s *Scores) certificate(r *Report) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "certificate: %s, %d of %d architectures (sample seed %d", s.Space, s.Len(), s.Population, s.SampleSeed)
+	if done := s.Done(); done < s.Len() {
+		fmt.Fprintf(&b, ", %d of them scored", done)
+	}
+	fmt.Fprintf(&b, "); accuracies %s (%s, SHA-256 %s)", s.Table, s.TableSpace, short(s.TableHash))
+	if s.Images != "" {
+		fmt.Fprintf(&b, "; images %s (SHA-256 %s), %d batches of %d, %dx%d pixels, %d classes", s.Data, short(s.Images), s.Batches, s.Batch, s.Size, s.Size, s.Classes)
+		fmt.Fprintf(&b, "; weights seed %d, %s", s.Seed, s.DType)
+		if len(s.Kernels) > 0 {
+			fmt.Fprintf(&b, ", kernels %s", strings.Join(s.Kernels, " and "))
+		}
+	} else {
+		b.WriteString("; networks counted, none run")
+	}
+	tied, nan, inf := 0, 0, 0
+	for _, row := range r.Rows {
+		tied, nan, inf = max(tied, row.Counts.TiedScores), max(nan, row.Counts.NaNScores), max(inf, row.Counts.InfScores)
+	}
+	fmt.Fprintf(&b, "; at most %d tied, %d NaN, %d infinite scores of a proxy, %d architectures failed", tied, nan, inf, r.FailedArchs)
+	fmt.Fprintf(&b, "; %d resamples, seed %d", r.Resamples, r.BootstrapSeed)
+	fmt.Fprintf(&b, "; scoring version %d, %s %s", s.Scoring, module, ModuleVersion())
+	return b.String()
+}
