@@ -1,6 +1,9 @@
 package kernel
 
 import (
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/gomlx/compute/dtypes"
@@ -62,9 +65,9 @@ func (o ConvWeightGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 
 // weightGrads computes the weight gradient of each batch; x and y are the input and output of one.
 func weightGrads(grad func(v simd.Window, x, dy, dw unsafe.Pointer), v simd.Window, x, y Act, in, out []unsafe.Pointer) {
-	for b := range out {
+	x.overBatches(len(out), func(b int) {
 		grad(v, unsafe.Add(in[0], int64(b)*x.Bytes()), unsafe.Add(in[1], int64(b)*y.Bytes()), out[b])
-	}
+	})
 }
 
 func (a Act) linear(out int) simd.Window {
@@ -112,10 +115,10 @@ func (o ConvMoments) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 	y := o.OutAct(o.X)
 	one := o.X
 	one.Batches = 1
-	for b := range o.X.Batches {
+	o.X.overBatches(o.X.Batches, func(b int) {
 		x, out0 := unsafe.Add(in[0], int64(b)*one.Bytes()), unsafe.Add(out[0], int64(b)*o.OutAct(one).Bytes())
 		k.ConvMoments(one.window(o.Window), o.Groups > 1, o.Eps, x, in[1], out0, unsafe.Add(out[1], b*int(y.StatsBytes())/o.X.Batches))
-	}
+	})
 }
 
 func (o Merge) outputs() []shapes.Shape {
@@ -168,7 +171,7 @@ func (o ConvNormGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 	a := o.X
 	a.Batches = 1
 	z := o.OutAct(a)
-	for b := range o.X.Batches {
+	o.X.overBatches(o.X.Batches, func(b int) {
 		x, y := b*int(a.Bytes()), b*int(z.Bytes())
 		var add unsafe.Pointer
 		if o.Add {
@@ -179,16 +182,36 @@ func (o ConvNormGrad) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 			dw = out[1+b]
 		}
 		k.ConvNormGrad(a.window(o.Window), o.ReLU, o.Masked, unsafe.Add(in[0], y), unsafe.Add(in[1], y), unsafe.Add(in[2], b*int(z.StatsBytes())), unsafe.Add(in[3], x), in[4], add, unsafe.Add(out[0], x), dw)
-	}
+	})
 }
 
 // eachBatch calls f with each batch and the offsets in bytes of its pictures and stats.
 func (a Act) eachBatch(f func(b, pictures, stats int)) {
 	single := a
 	single.Batches = 1
-	for b := range a.Batches {
+	a.overBatches(a.Batches, func(b int) {
 		f(b, b*int(single.Bytes()), b*int(single.StatsBytes()))
+	})
+}
+
+// overBatches calls f for each of n batches. A kernel keeps all processors busy on a batch of many images; batches of one image go to the processors one each.
+func (a Act) overBatches(n int, f func(b int)) {
+	if a.Images > 1 || n == 1 {
+		for b := range n {
+			f(b)
+		}
+		return
 	}
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for b := int(next.Add(1)) - 1; b < n; b = int(next.Add(1)) - 1 {
+				f(b)
+			}
+		})
+	}
+	workers.Wait()
 }
 
 func (o Statistic) outputs() []shapes.Shape {
