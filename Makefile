@@ -53,15 +53,19 @@ fuzz:
 	go test -run '^$$' -fuzz FuzzNetwork -fuzztime 1m ./spaces/net
 	go test -run '^$$' -fuzz FuzzValidate -fuzztime 1m ./spaces/net
 	go test -run '^$$' -fuzz FuzzCIFAR -fuzztime 1m ./zico/images
+	for f in CSV Pickle Read JSON NASBench; do go test -run '^$$' -fuzz "Fuzz$$f\$$" -fuzztime 1m ./spaces/tables || exit 1; done
+	go test -run '^$$' -fuzz FuzzSample -fuzztime 1m ./zico/rank
+	go test -run '^$$' -fuzz FuzzStore -fuzztime 1m ./zico/correlate
 
 # The kernels written in C under AddressSanitizer (some minutes).
 asan:
 	ASAN_OPTIONS=detect_leaks=0 go test -asan ./zico/kernel
 
-# Run the notebooks and keep their outputs, as they are committed.
+# Run the notebooks and keep their outputs, as they are committed. NB names some of them: make notebooks NB=notebooks/02-nas-bench-201.ipynb
+NB ?= notebooks/*.ipynb
 notebooks: $(ZICO)
 	$(ZICO) setup -gopls=false
-	$(JUPYTER) nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	$(JUPYTER) nbconvert --to notebook --execute --inplace $(NB)
 
 # PyTorch in an environment of its own, for `zico bench -peer`: a download of 2.5 GB. The list of packages is copied last, so an installation that broke off is made anew. PYTHON names another Python than python3.
 PYTHON ?= python3

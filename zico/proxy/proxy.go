@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/zeroshotnas/zeroshot/spaces/net"
 	"github.com/zeroshotnas/zeroshot/zico"
 )
 
@@ -26,13 +27,15 @@ type Proxy struct {
 	Source string
 	// Lower marks a proxy that is better when lower.
 	Lower bool
-	// Static marks a proxy of the description alone, which runs nothing: Score gets an Observation with only the Network.
+	// Static marks a proxy of the description alone, which runs nothing: Score gets an Observation with only the Network, or Count takes its place.
 	Static bool
 	// Pass is how the network is run, Needs what the run has to leave.
 	Pass  zico.Pass
 	Needs zico.Needs
 	// Score computes the value from what the pass has left.
 	Score func(o *zico.Observation) float64
+	// Count computes the value of a static proxy from parameters and multiply-adds, in place of Score, which Register derives from it. Where all proxies asked for have a Count and the space is a spaces.Counter, no network is built.
+	Count func(c net.Counts) float64
 }
 
 var (
@@ -40,10 +43,13 @@ var (
 	registry []*Proxy
 )
 
-// Register makes a proxy available to Find. Packages call it from init. It panics on a name that is taken and on a proxy without a name or a Score, as these are mistakes in the program.
+// Register makes a proxy available to Find. Packages call it from init. It panics on a name that is taken and on a proxy without a name, without a Score or, if it is static, a Count, or with both, as these are mistakes in the program.
 func Register(p Proxy) {
-	if p.Name == "" || strings.ContainsAny(p.Name, " ,\t\n") || p.Name != strings.ToLower(p.Name) || p.Score == nil {
-		panic(fmt.Sprintf("proxy: %q needs a name in lower case without spaces or commas, and a Score", p.Name))
+	if p.Name == "" || strings.ContainsAny(p.Name, " ,\t\n") || p.Name != strings.ToLower(p.Name) || (p.Score == nil) == (p.Count == nil) || p.Count != nil && !p.Static {
+		panic(fmt.Sprintf("proxy: %q needs a name in lower case without spaces or commas, and either a Score or, if it is static, a Count", p.Name))
+	}
+	if p.Count != nil {
+		p.Score = func(o *zico.Observation) float64 { return p.Count(net.Count(o.Network)) }
 	}
 	if p.Title == "" {
 		p.Title = p.Name

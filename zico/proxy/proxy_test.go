@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -199,6 +201,78 @@ func TestStatic(t *testing.T) {
 	}
 }
 
+// bare is a space that counts and has no networks.
+type bare struct{ natstss.Space }
+
+func (bare) Name() string { return "bare" }
+
+func (bare) Network(a spaces.Arch, in spaces.Input) (*net.Network, error) {
+	return nil, errors.New("no network")
+}
+
+func init() {
+	spaces.Register("bare", func(*spaces.Options) spaces.Space { return bare{natstss.Space{C: 8, N: 1}} })
+}
+
+// TestCounts checks that proxies of counts alone take no networks, in the order of many requests, and give what they give of networks; with others beside them they do.
+func TestCounts(t *testing.T) {
+	ctx := t.Context()
+	counts, err := proxy.Find("flops", "params")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mixed, err := proxy.Find("flops", "params", "conv-edges")
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests := func(space string) (reqs []zico.Request) {
+		for i := range 1000 {
+			reqs = append(reqs, zico.Request{Space: space, Arch: fmt.Sprint(16 * i)}) // the last ones are no cells
+		}
+		return reqs
+	}
+	type outcome struct {
+		network string
+		values  []float64
+		failed  bool
+	}
+	evaluate := func(space string, proxies []*proxy.Proxy) (list []outcome) {
+		for r, err := range proxy.EvaluateAll(ctx, nil, nil, requests(space), proxies) {
+			if err != nil {
+				if want := fmt.Sprint(16 * len(list)); !strings.HasPrefix(err.Error(), want+": ") {
+					t.Fatalf("%s: the error %q does not name the architecture %s", space, err, want)
+				}
+				list = append(list, outcome{failed: true})
+				continue
+			}
+			if len(r.Costs) != len(proxies) {
+				t.Fatalf("%d costs of %d proxies", len(r.Costs), len(proxies))
+			}
+			list = append(list, outcome{r.Network, r.Values[:2], false})
+		}
+		return list
+	}
+	got, want := evaluate("bare", counts), evaluate("natstss:C=8,N=1", mixed)
+	if !reflect.DeepEqual(got, want) || len(got) != 1000 || got[976].failed || !got[977].failed {
+		t.Errorf("counts are %v, of networks %v", got[970:], want[970:])
+	}
+	for _, o := range evaluate("bare", mixed) {
+		if !o.failed {
+			t.Fatal("conv-edges asks for no network")
+		}
+	}
+	for range proxy.EvaluateAll(ctx, nil, nil, requests("bare"), counts) {
+		break
+	}
+	dynamic, err := proxy.Find("params", "zico")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := proxy.Describe(bare{}, "0", spaces.Input{Size: 32, Classes: 10}, dynamic); err == nil || !strings.Contains(err.Error(), "zico") {
+		t.Errorf("Describe takes a proxy that runs networks: %v", err)
+	}
+}
+
 // TestDisconnected checks the values of a network whose classifier sees nothing: no panic, and the values that mean nothing are NaN, infinite or 0 with a warning.
 func TestDisconnected(t *testing.T) {
 	s := scorer(t, zico.Config{DType: "float64"})
@@ -241,7 +315,8 @@ func TestErrors(t *testing.T) {
 	if _, err := proxy.Evaluate(ctx, s, n, 1, batches(t, "embedded", 2), []*proxy.Proxy{wrong}); err == nil || !strings.Contains(err.Error(), "objective") {
 		t.Errorf("a need that the objective lacks: %v", err)
 	}
-	for _, bad := range []proxy.Proxy{{}, {Name: "two words", Score: wrong.Score}, {Name: "zico", Score: wrong.Score}} {
+	count := func(net.Counts) float64 { return 0 }
+	for _, bad := range []proxy.Proxy{{}, {Name: "two words", Score: wrong.Score}, {Name: "zico", Score: wrong.Score}, {Name: "both", Static: true, Score: wrong.Score, Count: count}, {Name: "run", Count: count}} {
 		func() {
 			defer func() {
 				if recover() == nil {
@@ -250,5 +325,60 @@ func TestErrors(t *testing.T) {
 			}()
 			proxy.Register(bad)
 		}()
+	}
+}
+
+// TestPage checks that docs/proxies.md names every proxy and shows the example as it is.
+func TestPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/proxies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range proxy.All() {
+		if p.Name != "spread" && !strings.Contains(string(page), "`"+p.Name+"`") {
+			t.Errorf("docs/proxies.md does not name %s", p.Name)
+		}
+	}
+	example, err := os.ReadFile("example_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, own, _ := strings.Cut(string(page), "```go\n")
+	own, _, _ = strings.Cut(own, "```")
+	for line := range strings.Lines(own) {
+		if line = strings.TrimSpace(line); !strings.Contains(string(example), line) {
+			t.Errorf("docs/proxies.md has a line that example_test.go lacks: %s", line)
+		}
+	}
+}
+
+// TestInputs checks that proxies on noise and on ones do not depend on the images, and that exact ones do not depend on the type of the run.
+func TestInputs(t *testing.T) {
+	ctx := context.Background()
+	n := network(t, "1462")
+	proxies, err := proxy.Find("zen", "gradnorm-unit", "naswot-unit", "synflow", "synflow-bn", "synflow-unit", "l2norm", "snip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	single, double := scorer(t, zico.Config{}), scorer(t, zico.Config{DType: "float64"})
+	a, err := proxy.Evaluate(ctx, single, n, 5, batches(t, "embedded", 1), proxies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := proxy.Evaluate(ctx, single, n, 5, batches(t, "noise", 1), proxies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := proxy.Evaluate(ctx, double, n, 5, batches(t, "embedded", 1), proxies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range proxies {
+		if same := a.Values[i] == b.Values[i]; same != (p.Name != "snip") {
+			t.Errorf("%s is %v on photographs and %v on noise", p.Name, a.Values[i], b.Values[i])
+		}
+		if strings.HasPrefix(p.Name, "synflow") && a.Values[i] != c.Values[i] {
+			t.Errorf("%s is %v in float32 and %v in float64; it computes in float64 always", p.Name, a.Values[i], c.Values[i])
+		}
 	}
 }

@@ -11,13 +11,13 @@ func init() {
 		Name: "params", Title: "#Params", Static: true,
 		Doc:    "Number of trainable parameters: weights, biases, scales and offsets of batch norms.",
 		Source: "baseline of ZiCo's tables",
-		Score:  func(o *zico.Observation) float64 { return float64(net.Params(o.Network)) },
+		Count:  func(c net.Counts) float64 { return float64(c.Params) },
 	})
 	Register(Proxy{
 		Name: "flops", Title: "FLOPs", Static: true,
 		Doc:    "Number of multiply-adds of convolution and linear layers for one image.",
 		Source: "baseline of ZiCo's tables",
-		Score:  func(o *zico.Observation) float64 { return float64(net.FLOPs(o.Network, net.MACs)) },
+		Count:  func(c net.Counts) float64 { return float64(c.MACs) },
 	})
 	Register(Proxy{
 		Name: "conv-edges", Title: "#Conv edges", Static: true,
