@@ -54,12 +54,31 @@ type Indexer interface {
 	Index(a Arch) (int, error)
 }
 
+// Counter is a Space that counts parameters and multiply-adds of an architecture from its description, which takes a small part of the time that its network does. Count uses it.
+type Counter interface {
+	Space
+	// Counts is net.Count of Network(a, in), and fails where Network does.
+	Counts(a Arch, in Input) (net.Counts, error)
+}
+
 // CellDrawer is a Space whose networks repeat a cell, or two, which the architecture chooses. Network.SVG draws their whole networks, CellSVG what matters of them.
 type CellDrawer interface {
 	Space
 	// CellSVG draws the cells of a canonical architecture as a self-contained SVG picture, without scripts, styles or ids, as their paper does: operations on the edges where they are chosen for edges (net.DrawCells), in the vertices where they are chosen for vertices.
 	// It fails with a *ParseError for what is no canonical architecture.
 	CellSVG(a Arch) (string, error)
+}
+
+// Count counts parameters and multiply-adds of a canonical architecture: as a Counter does, or in its network. It fails where Network does.
+func Count(s Space, a Arch, in Input) (net.Counts, error) {
+	if c, ok := s.(Counter); ok {
+		return c.Counts(a, in)
+	}
+	n, err := s.Network(a, in)
+	if err != nil {
+		return net.Counts{}, err
+	}
+	return net.Count(n), nil
 }
 
 // NotCanonical is the error of a space for an Arch that Parse did not return; want is the canonical form of the same architecture.

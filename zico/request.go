@@ -22,22 +22,29 @@ type Request struct {
 
 // Network builds the network that the request names. Zero fields of Input mean the space's own.
 func (r Request) Network() (*net.Network, error) {
-	space, err := spaces.Open(r.Space)
+	space, arch, in, err := r.Resolve()
 	if err != nil {
 		return nil, err
 	}
-	arch, err := space.Parse(r.Arch)
-	if err != nil {
-		return nil, err
+	return space.Network(arch, in)
+}
+
+// Resolve opens the space and parses the architecture. Zero fields of Input become the space's own.
+func (r Request) Resolve() (space spaces.Space, arch spaces.Arch, in spaces.Input, err error) {
+	if space, err = spaces.Open(r.Space); err != nil {
+		return nil, "", in, err
 	}
-	in := r.Input
+	if arch, err = space.Parse(r.Arch); err != nil {
+		return nil, "", in, err
+	}
+	in = r.Input
 	if in.Size == 0 {
 		in.Size = space.Input().Size
 	}
 	if in.Classes == 0 {
 		in.Classes = space.Input().Classes
 	}
-	return space.Network(arch, in)
+	return space, arch, in, nil
 }
 
 // ScoreAll scores many architectures on the same batches, Config.InFlight of them at once, and yields the results in the order of the requests. The loop may be left at any time; scores in progress are then abandoned.

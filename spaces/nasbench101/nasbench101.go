@@ -75,7 +75,11 @@ func Hash(a spaces.Arch) (string, error) {
 
 // Index implements spaces.Indexer, for a cell in any form that Parse takes: the number of its record in the benchmark's files. The first use in a process makes the table of all hashes (see All).
 func (s Space) Index(a spaces.Arch) (int, error) {
-	c, err := parse(s.Name(), string(a))
+	p := &parser{s.Name(), string(a)}
+	if i, ok, err := p.place(); ok {
+		return i, err
+	}
+	c, err := p.cell()
 	if err != nil {
 		return 0, err
 	}

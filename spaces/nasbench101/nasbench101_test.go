@@ -342,7 +342,7 @@ func TestAccuracies(t *testing.T) {
 	accuracy, parameters := make([]float64, Size), make([]float64, Size)
 	for i, e := range table() {
 		accuracy[i] = float64(binary.LittleEndian.Uint16(raw[2*i:])) / 29952 * 100
-		parameters[i] = float64(e.cell.parameters())
+		parameters[i] = float64(published.counts(&e.cell, published.Input()).Params)
 	}
 	best := 0
 	for i, a := range accuracy {
@@ -356,45 +356,6 @@ func TestAccuracies(t *testing.T) {
 	if rho := spacetest.Spearman(accuracy, parameters); fmt.Sprintf("%.4f", rho) != "0.4350" {
 		t.Errorf("the rank correlation of parameters and accuracies is %.6f, want 0.4350", rho)
 	}
-	// The closed formula stands for the networks, which take longer to build.
-	rng := rand.New(rand.NewPCG(7, 8))
-	for range 300 {
-		c := cells()[rng.IntN(Size)]
-		n, err := published.Network(c.arch(), published.Input())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if p := net.Params(n); p != c.parameters() {
-			t.Fatalf("%s has %d parameters, the formula says %d", c.arch(), p, c.parameters())
-		}
-	}
-}
-
-// parameters counts the trainable parameters of the published network by a formula.
-func (c *cell) parameters() int64 {
-	conv := func(in, out, kernel int) int64 { return int64(kernel*kernel*in*out + 2*out) }
-	total := conv(3, 128, 3) + 512*10 + 10
-	in := 128
-	for stack := range 3 {
-		for range 3 {
-			out := 128 << stack
-			ch := c.channels(in, out)
-			for v := uint8(1); v < c.n; v++ {
-				if c.in[v]&1 == 1 {
-					total += conv(in, ch[v], 1)
-				}
-				switch {
-				case v == c.n-1 || c.ops[v] == maxPool:
-				case c.ops[v] == conv1x1:
-					total += conv(ch[v], ch[v], 1)
-				default:
-					total += conv(ch[v], ch[v], 3)
-				}
-			}
-			in = out
-		}
-	}
-	return total
 }
 
 // TestChannels checks the split of channels on the cases of the benchmark's own test (model_builder_test.py of google-research/nasbench).

@@ -47,12 +47,32 @@ func (p *parser) fail(at int, format string, args ...any) error {
 // parse reads any accepted form of a cell and returns it pruned and canonical.
 func parse(space, input string) (cell, error) {
 	p := &parser{space, input}
+	i, ok, err := p.place()
 	switch {
-	case input != "" && len(input) < 32 && strings.Trim(input, "0123456789") == "":
-		return p.index()
-	case len(input) == 32 && strings.Trim(input, "0123456789abcdef") == "":
-		return p.hash()
-	case strings.HasPrefix(strings.TrimLeft(input, " \t\r\n"), "{"):
+	case !ok:
+		return p.cell()
+	case err != nil:
+		return cell{}, err
+	}
+	return table()[i].cell, nil
+}
+
+// place reads the forms that stand for a place in the table, an index and a hash. ok tells whether the input has one of them.
+func (p *parser) place() (i int, ok bool, err error) {
+	switch {
+	case p.input != "" && len(p.input) < 32 && strings.Trim(p.input, "0123456789") == "":
+		i, err = p.index()
+	case len(p.input) == 32 && strings.Trim(p.input, "0123456789abcdef") == "":
+		i, err = p.hash()
+	default:
+		return 0, false, nil
+	}
+	return i, true, err
+}
+
+// cell reads the forms that describe a cell.
+func (p *parser) cell() (cell, error) {
+	if strings.HasPrefix(strings.TrimLeft(p.input, " \t\r\n"), "{") {
 		return p.finish(p.json())
 	}
 	return p.finish(p.compact())
@@ -71,27 +91,27 @@ func (p *parser) finish(d *draft, err error) (cell, error) {
 	return c, nil
 }
 
-func (p *parser) index() (cell, error) {
+func (p *parser) index() (int, error) {
 	i, err := strconv.Atoi(p.input)
 	if err != nil || i >= Size {
-		return cell{}, p.fail(0, "the index must be below %d", Size)
+		return 0, p.fail(0, "the index must be below %d", Size)
 	}
-	return table()[i].cell, nil
+	return i, nil
 }
 
-func (p *parser) hash() (cell, error) {
+func (p *parser) hash() (int, error) {
 	var h digest
 	_, err := hex.Decode(h[:], []byte(p.input))
 	i, ok := find(h)
 	if err != nil || !ok {
-		return cell{}, p.fail(0, "no cell of the benchmark has this module hash")
+		return 0, p.fail(0, "no cell of the benchmark has this module hash")
 	}
-	return table()[i].cell, nil
+	return i, nil
 }
 
 // compact reads "conv3x3~0,conv1x1~0+1,output~1+2".
 func (p *parser) compact() (*draft, error) {
-	d := &draft{vertices: []vertex{{}}} // the input
+	d := &draft{vertices: make([]vertex, 1, maxVertices), edges: make([]edge, 0, maxEdges)} // the input
 	pos := 0
 	for {
 		v := len(d.vertices)

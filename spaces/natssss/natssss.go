@@ -170,12 +170,9 @@ func (Space) All() iter.Seq[spaces.Arch] {
 
 // Network implements spaces.Space. Modules are named and ordered as in xautodl's DynamicShapeTinyNet.
 func (s Space) Network(a spaces.Arch, in spaces.Input) (*net.Network, error) {
-	d, err := s.parse(string(a))
+	d, err := s.read(a)
 	if err != nil {
 		return nil, err
-	}
-	if want := d.arch(); want != a {
-		return nil, spaces.NotCanonical(s.Name(), a, want)
 	}
 	if in.Classes < 1 {
 		return nil, fmt.Errorf("%s: %d classes; at least one is needed", s.Name(), in.Classes)
@@ -206,4 +203,16 @@ func cell(b *net.Builder, name string, x, out int) int {
 		skip = b.BatchNorm(layer+".bn", b.Conv(layer+".conv", x, out, 1, 1), 0)
 	}
 	return b.Sum(skip, conv(4, n1), conv(5, n2))
+}
+
+// read reads an Arch that Parse has returned.
+func (s Space) read(a spaces.Arch) (digits, error) {
+	d, err := s.parse(string(a))
+	if err != nil {
+		return digits{}, err
+	}
+	if want := d.arch(); want != a {
+		return digits{}, spaces.NotCanonical(s.Name(), a, want)
+	}
+	return d, nil
 }

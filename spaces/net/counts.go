@@ -73,6 +73,27 @@ func Params(n *Network) int64 {
 	return total
 }
 
+// Counts are what the baselines of every comparison count of a network.
+type Counts struct {
+	Params int64 // as Params
+	MACs   int64 // FLOPs by the convention MACs
+}
+
+// Add adds layers without bias: their weights, each applied once to every pixel of their output, and the channels of their batch norms. Formulas of a spaces.Counter are made of it.
+func (c *Counts) Add(weights, norms, pixels int) {
+	c.Params += int64(weights) + 2*int64(norms)
+	c.MACs += int64(weights) * int64(pixels)
+}
+
+// AddHead adds what Builder.Head does.
+func (c *Counts) AddHead(features, classes int) {
+	c.Add(features*classes, 0, 1)
+	c.Params += int64(classes)
+}
+
+// Count counts both. n must be valid.
+func Count(n *Network) Counts { return Counts{Params(n), FLOPs(n, MACs)} }
+
 // NodeParams is the share of one node in Params.
 func NodeParams(n *Network, node int) int64 {
 	nd := &n.Nodes[node]

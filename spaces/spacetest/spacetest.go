@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/zeroshotnas/zeroshot/spaces"
+	"github.com/zeroshotnas/zeroshot/spaces/net"
 )
 
 // Run checks that a space keeps the promises of spaces.Space. malformed are strings that Parse must refuse.
@@ -117,6 +118,41 @@ func Run(t *testing.T, s spaces.Space, malformed ...string) {
 		}
 		if _, err := s.Network(s.Sample(rng), spaces.Input{Size: 32, Classes: 0}); err == nil {
 			t.Error("0 classes give no error")
+		}
+	})
+	t.Run("counts", func(t *testing.T) {
+		counter, ok := s.(spaces.Counter)
+		if !ok {
+			t.Skip("counts in its networks")
+		}
+		rng := rand.New(rand.NewPCG(10, 11))
+		usual := s.Input()
+		inputs := []spaces.Input{usual, {Size: usual.Size + 1, Classes: 1}, {Size: 2*usual.Size - 2, Classes: 1000}, {Size: usual.Size, Classes: 0}, {Size: -1, Classes: 10}, {Size: 1 << 20, Classes: 10}, {Size: 1 << 30, Classes: 10}, {Size: usual.Size, Classes: 1 << 50}}
+		for size := range 17 {
+			inputs = append(inputs, spaces.Input{Size: size, Classes: 10})
+		}
+		for k := range 100 {
+			a := s.Sample(rng)
+			for i, in := range inputs {
+				if i > 0 && k > 5 { // the usual input for many, others for some
+					break
+				}
+				got, err := counter.Counts(a, in)
+				n, failed := s.Network(a, in)
+				switch {
+				case (err == nil) != (failed == nil) || errors.Is(err, net.ErrShape) != errors.Is(failed, net.ErrShape):
+					t.Errorf("%q for %+v: Counts gives the error %v, Network %v", a, in, err, failed)
+				case err == nil && got != net.Count(n):
+					t.Errorf("%q for %+v: Counts gives %+v, its network has %+v", a, in, got, net.Count(n))
+				case err == nil && n.Name != string(a):
+					t.Errorf("the network of %q is named %q", a, n.Name)
+				}
+			}
+		}
+		for _, m := range malformed {
+			if _, err := counter.Counts(spaces.Arch(m), usual); err == nil {
+				t.Errorf("Counts(%q) gives no error", m)
+			}
 		}
 	})
 	t.Run("drawings", func(t *testing.T) {

@@ -2,8 +2,12 @@ package correlate
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
+
+	"github.com/zeroshotnas/zeroshot/zico/images"
 )
 
 // module is the path of the program's module.
@@ -42,6 +46,17 @@ func ModuleVersion() string {
 	return version
 }
 
+// DataName is what Config.DataName should say of images: their name, and of files and folders the last element of the path, for the rest of it is of one machine.
+func DataName(src images.Source) string {
+	name := src.Name()
+	if _, err := os.Stat(name); err == nil {
+		if abs, err := filepath.Abs(name); err == nil {
+			name = filepath.Base(abs)
+		}
+	}
+	return name
+}
+
 // short is the beginning of a hash, enough to tell files apart.
 func short(hash string) string { return hash[:min(12, len(hash))] }
 
@@ -53,6 +68,9 @@ func (s *Scores) certificate(r *Report) string {
 		fmt.Fprintf(&b, ", %d of them scored", done)
 	}
 	fmt.Fprintf(&b, "); accuracies %s (%s, SHA-256 %s)", s.Table, s.TableSpace, short(s.TableHash))
+	if s.DrawnHash != "" {
+		fmt.Fprintf(&b, "; the sample drawn from %s (SHA-256 %s)", s.Drawn, short(s.DrawnHash))
+	}
 	if s.Images != "" {
 		fmt.Fprintf(&b, "; images %s (SHA-256 %s), %d batches of %d, %dx%d pixels, %d classes", s.Data, short(s.Images), s.Batches, s.Batch, s.Size, s.Size, s.Classes)
 		fmt.Fprintf(&b, "; weights seed %d, %s", s.Seed, s.DType)

@@ -4,7 +4,7 @@
 //
 //   - Run scores a random sample of the architectures of a table (package spaces/tables) with any number of proxies (package proxy). A sample of 1,000 begins with the sample of 100, so a run can be extended.
 //   - A Store keeps every score in an append-only file, under everything that the score depends on. A run that was stopped, by an interrupt or by kill -9, goes on where it was; several processes may work on one file, also on the same scores, which they then share out.
-//   - Scores is what a run leaves: architectures, accuracies, values. WriteCSV and ReadCSV keep and restore it.
+//   - Scores is what a run leaves: architectures, accuracies, values. WriteCSV and ReadCSV keep and restore it; Bare leaves the accuracies out, so that it may be passed on, and Join puts them back.
 //   - Report makes the tables of it, as text, Markdown, CSV and JSON, with a certificate: a line that says what the numbers rest on. Scores that are equal give reports that are equal byte by byte, however they came about.
 //
 // The statistics and their rules for ties, NaN and infinities are those of package rank. A proxy that is better when lower is compared with its sign turned.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/zeroshotnas/zeroshot/spaces/tables"
@@ -97,13 +98,13 @@ func (r *Report) firsts(name func(Proxy) string) *grid {
 		}
 	}
 	g.rows = append(g.rows, best)
-	per := len(r.Rows) / len(r.Columns)
-	for i := range per {
-		var line []string
-		for c, column := range r.Columns {
-			row := r.Rows[c*per+i]
-			if c == 0 {
-				line = append(line, name(row.Proxy))
+	for _, p := range r.proxies() {
+		line := []string{name(p)}
+		for _, column := range r.Columns {
+			row := r.Row(p.Name, column.Name)
+			if row == nil {
+				line = append(line, "-", "")
+				continue
 			}
 			paper := ""
 			if p := row.PaperFirst; p != nil {
@@ -116,6 +117,92 @@ func (r *Report) firsts(name func(Proxy) string) *grid {
 		g.rows = append(g.rows, line)
 	}
 	return g
+}
+
+// proxies are those of the rows, in their order, each once.
+func (r *Report) proxies() []Proxy {
+	var list []Proxy
+	for _, row := range r.Rows {
+		if !slices.ContainsFunc(list, func(p Proxy) bool { return p.Name == row.Proxy.Name }) {
+			list = append(list, row.Proxy)
+		}
+	}
+	return list
+}
+
+// Row is the row of a proxy and a column, by name; nil if there is none.
+func (r *Report) Row(proxy, column string) *Row {
+	for i := range r.Rows {
+		if r.Rows[i].Proxy.Name == proxy && r.Rows[i].Column == column {
+			return &r.Rows[i]
+		}
+	}
+	return nil
+}
+
+// side puts the columns side by side, one proxy a row: head are the heads of the cells of a column behind its dataset, cells makes them.
+func (r *Report) side(head []string, cells func(row *Row, column tables.Column) []string) *grid {
+	g := &grid{head: []string{"proxy"}}
+	for _, c := range r.Columns {
+		g.head = append(g.head, c.Name)
+		g.head = append(g.head, head...)
+	}
+	for _, p := range r.proxies() {
+		line := []string{p.title()}
+		for _, c := range r.Columns {
+			if row := r.Row(p.Name, c.Name); row != nil {
+				line = append(line, cells(row, c)...)
+			} else {
+				line = append(line, make([]string, 1+len(head))...)
+			}
+		}
+		g.rows = append(g.rows, line)
+	}
+	return g
+}
+
+// TauTable is Kendall's tau of all proxies and columns with its interval, beside the paper's, as text in cells: the layout of the paper's Tables 1, 3 and 5. An asterisk marks a value of the paper that lies outside the interval.
+func (r *Report) TauTable() (head []string, rows [][]string) {
+	g := r.side([]string{"paper"}, func(row *Row, _ tables.Column) []string {
+		paper := ""
+		if row.Paper != nil {
+			paper = row.Kendall.beside(row.Paper.Kendall, row.KendallAgrees)
+		}
+		return []string{row.Kendall.String(), paper}
+	})
+	return g.head, g.rows
+}
+
+// RhoTable is TauTable for Spearman's rho.
+func (r *Report) RhoTable() (head []string, rows [][]string) {
+	g := r.side([]string{"paper"}, func(row *Row, _ tables.Column) []string {
+		paper := ""
+		if row.Paper != nil {
+			paper = row.Spearman.beside(row.Paper.Spearman, row.SpearmanAgrees)
+		}
+		return []string{row.Spearman.String(), paper}
+	})
+	return g.head, g.rows
+}
+
+// beside prints a value of the paper.
+func (i Interval) beside(paper float64, agrees bool) string {
+	s := fmt.Sprintf("%.2f", paper)
+	if !agrees && !math.IsNaN(float64(i.Value)) {
+		s += " *"
+	}
+	return s
+}
+
+// TopTable is what a search gets from each proxy, as text in cells: the share of the best-scored architectures that are among the most accurate, and the regret of the best-scored one.
+func (r *Report) TopTable() (head []string, rows [][]string) {
+	g := r.side([]string{"regret"}, func(row *Row, c tables.Column) []string {
+		return []string{fmt.Sprintf("%.2f", row.Precision), measure(row.Regret, c)}
+	})
+	for i := range r.Columns {
+		g.head[1+2*i] = fmt.Sprintf("P@%g%% %s", 100*r.Top, r.Columns[i].Name)
+	}
+	return g.head, g.rows
 }
 
 // measure prints an accuracy.
@@ -158,7 +245,11 @@ func (r *Report) title(c tables.Column) string {
 	return s
 }
 
-func (r *Report) firstsTitle() string {
+// FirstsTitle is the head of the table of Firsts.
+func (r *Report) FirstsTitle() string {
+	if r.N == r.Population {
+		return fmt.Sprintf("Accuracy of the architecture with the best score, of all %d", r.N)
+	}
 	return fmt.Sprintf("Accuracy of the architecture with the best score, of the %d of the sample", r.N)
 }
 
@@ -171,7 +262,7 @@ func (r *Report) Text() string {
 		r.correlations(c.Name, name).text(&b)
 		fmt.Fprintln(&b)
 	}
-	fmt.Fprintln(&b, r.firstsTitle())
+	fmt.Fprintln(&b, r.FirstsTitle())
 	r.firsts(name).text(&b)
 	fmt.Fprintln(&b)
 	for _, n := range r.Notes {
@@ -190,7 +281,7 @@ func (r *Report) Markdown() string {
 		r.correlations(c.Name, name).markdown(&b)
 		fmt.Fprintln(&b)
 	}
-	fmt.Fprintf(&b, "### %s\n\n", r.firstsTitle())
+	fmt.Fprintf(&b, "### %s\n\n", r.FirstsTitle())
 	r.firsts(name).markdown(&b)
 	fmt.Fprintln(&b)
 	for _, n := range r.Notes {
@@ -210,7 +301,11 @@ func (r *Report) WriteCSV(w io.Writer) error {
 		"space", "column", "proxy", "n", "population", "kendall", "kendall_low", "kendall_high", "kendall_paper", "kendall_agrees", "spearman", "spearman_low", "spearman_high", "spearman_paper", "spearman_agrees",
 		"tied_scores", "tied_truth", "nan", "inf", "precision", "first", "first_paper", "regret", "best", "paper_source",
 	}}
-	for i, row := range r.Rows {
+	best := map[string]Value{}
+	for c, column := range r.Columns {
+		best[column.Name] = r.Best[c]
+	}
+	for _, row := range r.Rows {
 		paper := [5]string{}
 		if p := row.Paper; p != nil {
 			paper = [5]string{fmt.Sprint(p.Kendall), fmt.Sprint(row.KendallAgrees), fmt.Sprint(p.Spearman), fmt.Sprint(row.SpearmanAgrees), p.Source}
@@ -225,7 +320,7 @@ func (r *Report) WriteCSV(w io.Writer) error {
 			v(row.Kendall.Value), v(row.Kendall.Low), v(row.Kendall.High), paper[0], paper[1],
 			v(row.Spearman.Value), v(row.Spearman.Low), v(row.Spearman.High), paper[2], paper[3],
 			fmt.Sprint(row.Counts.TiedScores), fmt.Sprint(row.Counts.TiedTruth), fmt.Sprint(row.Counts.NaNScores), fmt.Sprint(row.Counts.InfScores),
-			v(row.Precision), v(row.First), first, v(row.Regret), v(r.Best[i/(len(r.Rows)/len(r.Columns))]), paper[4],
+			v(row.Precision), v(row.First), first, v(row.Regret), v(best[row.Column]), paper[4],
 		})
 	}
 	if err := cw.WriteAll(records); err != nil {

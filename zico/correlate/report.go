@@ -53,8 +53,13 @@ type Interval struct {
 	High  Value `json:"high"`
 }
 
-// String is the value and the bounds with three decimals, as in 0.578 [0.569, 0.587].
-func (i Interval) String() string { return fmt.Sprintf("%.3f [%.3f, %.3f]", i.Value, i.Low, i.High) }
+// String is the value and the bounds with three decimals, as in 0.578 [0.569, 0.587]; a dash where there is no value.
+func (i Interval) String() string {
+	if math.IsNaN(float64(i.Value)) {
+		return "-"
+	}
+	return fmt.Sprintf("%.3f [%.3f, %.3f]", i.Value, i.Low, i.High)
+}
 
 // contains tells whether a number printed with two decimals may lie in the interval.
 func (i Interval) contains(printed float64) bool {
@@ -225,13 +230,20 @@ func (r *Report) notes(s *Scores) {
 		}
 	}
 	if paper {
-		note("the paper's values are of all architectures of the benchmark; \"in\" tells whether they lie in our interval, to the two decimals that the paper prints")
+		note("the paper's values are of all architectures of the benchmark; \"in\" tells whether they lie in our interval, to the two decimals that the paper prints; \"out\" or an asterisk, that they do not")
 	}
 	for _, c := range s.Columns {
 		in, known := datasetInput(c.Dataset)
 		if known && s.Images != "" && in != (spaces.Input{Size: s.Size, Classes: s.Classes}) {
 			note("the networks were scored with %d outputs on images of %dx%d; those trained on %s have %d on %dx%d", s.Classes, s.Size, s.Size, c.Dataset, in.Classes, in.Size, in.Size)
 		}
+	}
+	if len(s.Columns) == 0 {
+		note("the scores come without accuracies, so there is nothing to compare: join a table, such as that which the sample was drawn from, %s", s.Table)
+		return
+	}
+	if s.DrawnHash != "" {
+		note("the accuracies are those of another table than the one that the sample was drawn from: now %s, then %s", s.Table, s.Drawn)
 	}
 	trained := s.TableSpace
 	if sp, err := spaces.Open(trained); err == nil {

@@ -359,14 +359,24 @@ func (r *run) progress(must bool) {
 func (r *run) static(ctx context.Context) error {
 	s := r.scores
 	var list []int
-	var inputs []spaces.Input // different ones
+	// Proxies of networks of the same input.
+	type group struct {
+		input   spaces.Input
+		proxies []*proxy.Proxy
+		places  []int // in list
+	}
+	var groups []*group
 	for i, p := range r.proxies {
-		if p.Static {
-			list = append(list, i)
-			if !slices.Contains(inputs, r.inputs[i]) {
-				inputs = append(inputs, r.inputs[i])
-			}
+		if !p.Static {
+			continue
 		}
+		k := slices.IndexFunc(groups, func(g *group) bool { return g.input == r.inputs[i] })
+		if k < 0 {
+			k = len(groups)
+			groups = append(groups, &group{input: r.inputs[i]})
+		}
+		groups[k].proxies, groups[k].places = append(groups[k].proxies, p), append(groups[k].places, len(list))
+		list = append(list, i)
 	}
 	if len(list) == 0 {
 		return nil
@@ -390,16 +400,14 @@ func (r *run) static(ctx context.Context) error {
 				var out []outcome
 				for row := from; row < min(from+part, s.Len()); row++ {
 					o := outcome{row: row, values: make([]float64, len(list))}
-					for _, in := range inputs {
-						n, err := r.space.Network(s.Archs[row], in)
+					for _, g := range groups {
+						values, err := proxy.Describe(r.space, s.Archs[row], g.input, g.proxies)
 						if err != nil {
 							o.err = err
 							break
 						}
-						for k, i := range list {
-							if r.inputs[i] == in {
-								o.values[k] = r.proxies[i].Score(&zico.Observation{Network: n})
-							}
+						for k, v := range values {
+							o.values[g.places[k]] = v
 						}
 					}
 					out = append(out, o)

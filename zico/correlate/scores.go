@@ -37,11 +37,13 @@ func (p Proxy) id() string {
 // About says what scores are of.
 type About struct {
 	Key
-	Data       string          `json:"data,omitempty"` // what the images are; empty where no proxy looked at any
-	Table      string          `json:"table"`          // source of the accuracies
-	TableSpace string          `json:"table_space"`    // space of the table: the networks that were trained
-	TableHash  string          `json:"table_hash"`     // tables.Table.Hash
-	Population int             `json:"population"`     // architectures that the sample was drawn from
+	Data       string          `json:"data,omitempty"`  // what the images are; empty where no proxy looked at any
+	Table      string          `json:"table"`           // source of the accuracies
+	TableSpace string          `json:"table_space"`     // space of the table: the networks that were trained
+	TableHash  string          `json:"table_hash"`      // tables.Table.Hash
+	Drawn      string          `json:"drawn,omitempty"` // source of the table that the sample was drawn from, where that is another (see Scores.Join)
+	DrawnHash  string          `json:"drawn_hash,omitempty"`
+	Population int             `json:"population"` // architectures that the sample was drawn from
 	SampleSeed uint64          `json:"sample_seed"`
 	Columns    []tables.Column `json:"columns"`
 	Proxies    []Proxy         `json:"proxies"`
@@ -115,7 +117,7 @@ type csvHead struct {
 	Rows int `json:"rows"`
 }
 
-// WriteCSV writes the scores as CSV with all digits: a line with # that says what they are of, as JSON, one for each failure, a header, and a row an architecture: arch, index, accuracies, scores. What is not known is empty. ReadCSV restores them, and programs that skip lines with # read the rest.
+// WriteCSV writes the scores as CSV with all digits: a line with # that says what they are of, as JSON, one for each failure, a header, and a row an architecture: arch, index, accuracies, scores. What is not known is empty. ReadCSV restores them, and programs that skip lines with # read the rest. Bare scores are written without accuracies.
 func (s *Scores) WriteCSV(w io.Writer) error {
 	bw := bufio.NewWriter(w)
 	about, err := json.Marshal(csvHead{s.About, s.Len()})
@@ -231,8 +233,8 @@ func readCSV(br *bufio.Reader) (s *Scores, line int, err error) {
 	for _, p := range s.Proxies {
 		want = append(want, p.id())
 	}
-	if len(want) == 2 || len(s.Columns) == 0 {
-		return nil, 1, errors.New("the scores have no columns")
+	if len(s.Proxies) == 0 {
+		return nil, 1, errors.New("the scores are of no proxies")
 	}
 	r := csv.NewReader(br)
 	r.ReuseRecord = true

@@ -37,6 +37,7 @@ type correlateOptions struct {
 	device, kernels, dtype             string
 	inFlight                           int
 	store, csv, json, md, scores, from string
+	bare, join                         bool
 	report                             correlate.ReportOptions
 	sample                             int
 	list                               []*proxy.Proxy
@@ -64,7 +65,8 @@ func (o *correlateOptions) parse(args []string) error {
 	f.StringVar(&o.json, "json", "", "write the whole report to this JSON file")
 	f.StringVar(&o.md, "md", "", "write the report to this Markdown file")
 	f.StringVar(&o.scores, "scores", "", "write architectures, accuracies and scores to this CSV file")
-	f.StringVar(&o.from, "from", "", "score nothing: report on a file that -scores has written")
+	f.BoolVar(&o.bare, "bare", false, "leave the accuracies, which are the benchmark's, out of -scores; -from with -table puts them back")
+	f.StringVar(&o.from, "from", "", "score nothing: report on a file that -scores has written, with -table and -columns on the accuracies there")
 	f.IntVar(&o.report.Resamples, "resamples", 0, "resamples for an interval (0: 1000, fewer above 10000 architectures)")
 	f.Float64Var(&o.report.Level, "level", 0.95, "level of the intervals")
 	if err := parse(f, args); err != nil {
@@ -86,7 +88,8 @@ func (o *correlateOptions) parse(args []string) error {
 	if o.from != "" {
 		var set []string
 		f.Visit(func(g *flag.Flag) {
-			if !slices.Contains([]string{"from", "csv", "json", "md", "scores", "resamples", "level"}, g.Name) {
+			o.join = o.join || g.Name == "table" || g.Name == "columns"
+			if !slices.Contains([]string{"from", "table", "columns", "csv", "json", "md", "scores", "bare", "resamples", "level"}, g.Name) {
 				set = append(set, "-"+g.Name)
 			}
 		})
@@ -142,8 +145,19 @@ func correlateProxies(ctx context.Context, args []string) error {
 		if s, err = correlate.ReadCSV(f); err != nil {
 			return fmt.Errorf("%s: %w", o.from, err)
 		}
+		if o.join {
+			if s, err = o.joined(ctx, s); err != nil {
+				return fmt.Errorf("%s: %w", o.from, err)
+			}
+		} else if len(s.Columns) == 0 && !o.bare {
+			return usageError{fmt.Errorf("%s has no accuracies: name a table of them with -table; the sample is drawn from %s", o.from, s.Table)}
+		}
 	} else if s, stopped = o.run(ctx); s == nil || s.Len() == 0 {
 		return stopped
+	}
+	kept := s
+	if o.bare {
+		kept = s.Bare()
 	}
 	o.report.Quick = stopped != nil
 	r := s.Report(o.report)
@@ -155,7 +169,7 @@ func correlateProxies(ctx context.Context, args []string) error {
 		{o.csv, r.WriteCSV},
 		{o.json, r.WriteJSON},
 		{o.md, func(w io.Writer) error { _, err := io.WriteString(w, r.Markdown()); return err }},
-		{o.scores, s.WriteCSV},
+		{o.scores, kept.WriteCSV},
 	} {
 		if out.name == "" {
 			continue
@@ -181,13 +195,27 @@ func correlateProxies(ctx context.Context, args []string) error {
 	return nil
 }
 
-// run scores the sample.
-func (o *correlateOptions) run(ctx context.Context) (*correlate.Scores, error) {
+// open reads the table of accuracies.
+func (o *correlateOptions) open(ctx context.Context, space string) (*tables.Table, error) {
 	table := o.table
 	if table == "embedded" {
 		table = tables.EmbeddedName
 	}
-	t, err := tables.Open(ctx, table, tables.Options{Space: o.space})
+	return tables.Open(ctx, table, tables.Options{Space: space})
+}
+
+// joined puts the accuracies of the table beside scores.
+func (o *correlateOptions) joined(ctx context.Context, s *correlate.Scores) (*correlate.Scores, error) {
+	t, err := o.open(ctx, s.Space)
+	if err != nil {
+		return nil, err
+	}
+	return s.Join(t, split(o.columns)...)
+}
+
+// run scores the sample.
+func (o *correlateOptions) run(ctx context.Context) (*correlate.Scores, error) {
+	t, err := o.open(ctx, o.space)
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +239,7 @@ func (o *correlateOptions) run(ctx context.Context) (*correlate.Scores, error) {
 		if c.Data, err = o.data.batches(ctx); err != nil {
 			return nil, err
 		}
-		c.DataName = src.Name()
+		c.DataName = correlate.DataName(src)
 		be, err := backend.Open(o.device)
 		if err != nil {
 			return nil, err

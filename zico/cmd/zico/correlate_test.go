@@ -93,6 +93,29 @@ func TestCorrelateKill(t *testing.T) {
 	}
 }
 
+// TestCorrelateBare writes scores without accuracies, and puts them back.
+func TestCorrelateBare(t *testing.T) {
+	bare := filepath.Join(t.TempDir(), "bare.csv")
+	args := []string{"correlate", "-n", "50", "-columns", "cifar10/valid", "-proxies", "params,flops", "-store", "none"}
+	want, errs, status := result(t, start(t, nil, append(args, "-bare", "-scores", bare)...))
+	if status != 0 {
+		t.Fatalf("ends with %d: %s", status, errs)
+	}
+	if b, err := os.ReadFile(bare); err != nil || bytes.Contains(b, []byte("cifar10/valid")) {
+		t.Errorf("%v; the scores have accuracies:\n%.500s", err, b)
+	}
+	got, errs, status := result(t, start(t, nil, "correlate", "-from", bare, "-table", "embedded", "-columns", "cifar10/valid"))
+	if status != 0 || got != want {
+		t.Errorf("-from with -table ends with %d and prints\n%s%s\nwant\n%s", status, got, errs, want)
+	}
+	if _, errs, status := result(t, start(t, nil, "correlate", "-from", bare)); status != 2 || !strings.Contains(errs, "name a table of them with -table") {
+		t.Errorf("without -table it ends with %d: %s", status, errs)
+	}
+	if _, errs, status := result(t, start(t, nil, "correlate", "-from", bare, "-table", "no/such/file")); status != 1 || !strings.Contains(errs, "no such file") {
+		t.Errorf("with a table that is not there it ends with %d: %s", status, errs)
+	}
+}
+
 func same(t *testing.T, a, b string) {
 	t.Helper()
 	x, err1 := os.ReadFile(a)
