@@ -129,7 +129,7 @@ func (c Correlation) config(ctx context.Context, o Options) (*correlate.Config, 
 	if err != nil {
 		return nil, err
 	}
-	cfg.DataName = src.Name()
+	cfg.DataName = correlate.DataName(src)
 	data, be, err := prepare(ctx, o)
 	if err != nil {
 		return nil, err
@@ -241,22 +241,77 @@ func ShowReport(r *correlate.Report) {
 		fmt.Print(r.Text())
 		return
 	}
-	make := func(caption string, head []string, rows [][]string) {
-		t := &table{caption: caption, head: head, rows: rows}
-		for i := range head {
-			t.right = append(t.right, i > 0)
-		}
-		t.show()
-	}
 	for _, c := range r.Columns {
 		head, rows := r.Table(c.Name)
-		make(fmt.Sprintf("%s: %d of %d architectures of %s", c.Name, r.N, r.Population, r.Space), head, rows)
+		showTable(fmt.Sprintf("%s: %d of %d architectures of %s", c.Name, r.N, r.Population, r.Space), head, rows)
 	}
 	head, rows := r.Firsts()
-	make(fmt.Sprintf("Accuracy of the architecture with the best score, of the %d of the sample", r.N), head, rows)
+	showTable(r.FirstsTitle(), head, rows)
+	ShowNotes(r)
+}
+
+// showTable shows a table whose columns but the first are numbers.
+func showTable(caption string, head []string, rows [][]string) {
+	t := &table{caption: caption, head: head, rows: rows}
+	for i := range head {
+		t.right = append(t.right, i > 0)
+	}
+	t.show()
+}
+
+// ShowOverview shows Kendall's tau, then Spearman's rho, of all proxies and columns in the layout of the paper's Tables 1, 3 and 5: ours with its interval beside the paper's, which has an asterisk where it lies outside.
+func ShowOverview(r *correlate.Report) {
+	head, rows := r.TauTable()
+	of := fmt.Sprintf("with its %g %% interval, %d of %d architectures of %s; *: the paper's value lies outside", 100*r.Level, r.N, r.Population, r.Space)
+	showTable("Kendall's tau-b "+of, head, rows)
+	head, rows = r.RhoTable()
+	showTable("Spearman's rho "+of, head, rows)
+}
+
+// ShowBest shows what a search gets from each proxy: the accuracy of the best-scored architecture beside the paper's Tables 4 and 6, then how many of the best-scored are among the most accurate, and the regret.
+func ShowBest(r *correlate.Report) {
+	head, rows := r.Firsts()
+	showTable(r.FirstsTitle(), head, rows)
+	head, rows = r.TopTable()
+	showTable(fmt.Sprintf("P@%g%%: share of the best-scored %g %% that are among the most accurate %g %%. Regret: the most accurate of the sample less the best-scored", 100*r.Top, 100*r.Top, 100*r.Top), head, rows)
+}
+
+// ShowNotes shows what a reader of a report should know, and its certificate.
+func ShowNotes(r *correlate.Report) {
 	for _, n := range append(slices.Clone(r.Notes), r.Certificate) {
 		note(n)
 	}
+}
+
+// ReadScores reads scores that zico correlate -scores has written. With a table, a file of a benchmark or "embedded", the accuracies are those of its columns, as Correlation.Columns has them; with none, those in the file.
+func ReadScores(file, table string, columns ...string) (*correlate.Scores, error) {
+	s, err := readScores(file, table, columns)
+	return s, report(err, Options{})
+}
+
+func readScores(file, table string, columns []string) (*correlate.Scores, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	s, err := correlate.ReadCSV(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if table == "" {
+		return s, nil
+	}
+	if table == "embedded" {
+		table = tables.EmbeddedName
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	t, err := tables.Open(ctx, table, tables.Options{Space: s.Space})
+	if err != nil {
+		return nil, err
+	}
+	return s.Join(t, columns...)
 }
 
 // place finds scores and column by name.
@@ -421,7 +476,7 @@ func ShowConvergence(s *correlate.Scores, proxy, column string) error {
 }
 
 // bars is the plot of the proxies with a column, the largest tau first.
-func bars(r *correlate.Report, column string) svg.Intervals {
+func bars(r *correlate.Report, column string, proxies []string) svg.Intervals {
 	ch := svg.Intervals{
 		Title:    fmt.Sprintf("Kendall's tau with %s, %d of %d architectures of %s", column, r.N, r.Population, r.Space),
 		XLabel:   "Kendall's tau-b",
@@ -429,7 +484,7 @@ func bars(r *correlate.Report, column string) svg.Intervals {
 		MarkName: "ZiCo paper",
 	}
 	for _, row := range r.Rows {
-		if row.Column != column {
+		if row.Column != column || len(proxies) > 0 && !slices.Contains(proxies, row.Proxy.Name) {
 			continue
 		}
 		k := row.Kendall
@@ -446,11 +501,11 @@ func bars(r *correlate.Report, column string) svg.Intervals {
 	return ch
 }
 
-// ShowProxies shows the correlation of each proxy with a column as a bar with its interval, the largest first, beside the paper's values.
-func ShowProxies(r *correlate.Report, column string) error {
-	ch := bars(r, column)
+// ShowProxies shows the correlation of each proxy, or of the named ones, with a column as a bar with its interval, the largest first, beside the paper's values.
+func ShowProxies(r *correlate.Report, column string, proxies ...string) error {
+	ch := bars(r, column, proxies)
 	if len(ch.Rows) == 0 {
-		return fmt.Errorf("gonbext: the report has no column %q", column)
+		return fmt.Errorf("gonbext: the report has no column %q, or none of the proxies %s for it", column, strings.Join(proxies, ", "))
 	}
 	text := ch.Title + ":\n"
 	for _, bar := range ch.Rows {

@@ -59,6 +59,55 @@ func TestCorrelateText(t *testing.T) {
 	}
 }
 
+// TestReadScores reads scores without accuracies, joins them, and shows the tables of the report.
+func TestReadScores(t *testing.T) {
+	quiet := small
+	quiet.Quiet = true
+	_, s, err := Correlate(Correlation{Proxies: []string{"params", "flops"}, Sample: 20, Store: "none"}, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "scores.csv")
+	f, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Bare().WriteCSV(f), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	bare, err := ReadScores(file, "")
+	if err != nil || bare.Len() != 20 || len(bare.Columns) != 0 {
+		t.Fatalf("%v, %v", bare, err)
+	}
+	joined, err := ReadScores(file, "embedded", "cifar100/valid")
+	if err != nil || len(joined.Columns) != 1 || joined.Truth[0][7] != s.Truth[s.Column("cifar100/valid")][7] {
+		t.Fatalf("%v, %v", joined, err)
+	}
+	r := joined.Report(correlate.ReportOptions{Resamples: 20})
+	text := capture(t, func() {
+		ShowOverview(r)
+		ShowBest(r)
+		ShowNotes(r)
+		err = ShowProxies(r, "cifar100/valid", "flops")
+	})
+	for _, want := range []string{"Kendall's tau-b with its 95 % interval, 20 of 15625", "Spearman's rho", "best of all", "P@10% cifar100/valid  regret", "certificate: ", "FLOPs: tau"} {
+		if !strings.Contains(text, want) || err != nil {
+			t.Errorf("the output lacks %q (%v):\n%s", want, err, text)
+		}
+	}
+	if strings.Contains(text, "#Params: tau") {
+		t.Errorf("the picture has a proxy that was not asked for:\n%s", text)
+	}
+	if err := ShowProxies(r, "cifar100/valid", "zico"); err == nil {
+		t.Error("a proxy that is not there is no error")
+	}
+	for _, c := range [][]string{{"no/such/file", ""}, {file, "no/such/table"}, {file, "embedded", "x/y"}, {"correlate.go", ""}} {
+		if _, err := ReadScores(c[0], c[1], c[2:]...); err == nil {
+			t.Errorf("%q is no error", c)
+		}
+	}
+}
+
 // TestCorrelateErrors checks that mistakes are errors that say what to do.
 func TestCorrelateErrors(t *testing.T) {
 	for want, c := range map[string]Correlation{
@@ -136,7 +185,7 @@ func TestCorrelateCharts(t *testing.T) {
 		t.Errorf("a scatter plot of 4000 points takes %d bytes", len(picture))
 	}
 	wellFormed(t, new(bandCache).chart(s, 0, 0, 20).SVG())
-	wellFormed(t, bars(s.Report(correlate.ReportOptions{Resamples: 20}), s.Columns[0].Name).SVG())
+	wellFormed(t, bars(s.Report(correlate.ReportOptions{Resamples: 20}), s.Columns[0].Name, nil).SVG())
 	if h := new(view).picture(s); strings.Count(h, "<svg") != 2 || strings.Count(h, "</svg>") != 2 || !strings.Contains(h, "<table") {
 		t.Errorf("the live picture is %.300s", h)
 	}
