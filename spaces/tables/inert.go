@@ -241,3 +241,23 @@ func reals(v any) ([]float64, bool) {
 	}
 	return all, true
 }
+
+// record takes an item of a dictionary from architectures to dictionaries of parts: its row, a name of it for errors, and the parts.
+func (b *builder) record(key, value any, parts string) (row int, where string, of *dict, err error) {
+	arch, ok := key.(string)
+	if !ok {
+		return 0, "", nil, bad("", "a record has a %s as its key, expected an architecture", kind(key))
+	}
+	where = "architecture " + arch
+	row, fresh, err := b.arch(arch)
+	if err != nil {
+		return 0, where, nil, bad(where, "%v", err)
+	}
+	if !fresh {
+		return 0, where, nil, bad(where, "it has two records")
+	}
+	if of, ok = value.(*dict); !ok {
+		return 0, where, nil, bad(where, "its record is a %s, expected a dictionary of %s", kind(value), parts)
+	}
+	return row, where, of, nil
+}

@@ -33,21 +33,9 @@ func (f *naslibFile) visit(_ []any, key, value any) error {
 			return err
 		}
 	}
-	arch, ok := key.(string)
-	if !ok {
-		return bad("", "a record has a %s as its key, expected an architecture", kind(key))
-	}
-	where := "architecture " + arch
-	row, fresh, err := f.b.arch(arch)
+	row, where, datasets, err := f.b.record(key, value, "datasets")
 	if err != nil {
-		return bad(where, "%v", err)
-	}
-	if !fresh {
-		return bad(where, "it has two records")
-	}
-	datasets, ok := value.(*dict)
-	if !ok {
-		return bad(where, "its record is a %s, expected a dictionary of datasets", kind(value))
+		return err
 	}
 	for i, key := range datasets.keys {
 		name, ok := key.(string)

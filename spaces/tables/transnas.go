@@ -63,21 +63,9 @@ func (f *transnasFile) visit(path []any, key, value any) error {
 			}
 		}
 	}
-	arch, ok := key.(string)
-	if !ok {
-		return bad("", "a record has a %s as its key, expected an architecture", kind(key))
-	}
-	where := "architecture " + arch
-	row, fresh, err := f.b.arch(arch)
+	row, where, tasks, err := f.b.record(key, value, "tasks")
 	if err != nil {
-		return bad(where, "%v", err)
-	}
-	if !fresh {
-		return bad(where, "it has two records")
-	}
-	tasks, ok := value.(*dict)
-	if !ok {
-		return bad(where, "its record is a %s, expected a dictionary of tasks", kind(value))
+		return err
 	}
 	for i, task := range transnasTasks {
 		v, ok := tasks.get(task.name)
