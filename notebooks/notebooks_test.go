@@ -2,6 +2,7 @@
 package notebooks
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"encoding/xml"
@@ -14,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/zeroshotnas/zeroshot/zico/correlate"
 )
 
 // notebook is what the tests need of nbformat 4.
@@ -70,11 +73,14 @@ func all(t *testing.T) []string {
 	return files
 }
 
-// want is what the outputs of a notebook must hold: kinds with their least number, and patterns of the text.
-var want = map[string]struct {
+// outputs are what a notebook must have: kinds with their least number, and patterns of the text.
+type outputs struct {
 	kinds map[string]int
 	text  []string
-}{
+}
+
+// want is what the outputs of a notebook must hold, in the repository and in a quick run without the files of the benchmarks.
+var want = map[string]outputs{
 	"01-score.ipynb": {
 		kinds: map[string]int{"image/svg+xml": 4, "text/html": 5},
 		text: []string{
@@ -87,10 +93,64 @@ var want = map[string]struct {
 			`the paper's Eq\. 15: +[1-9]\d+\.\d{4}`,
 		},
 	},
+	"02-nas-bench-201.ipynb": {
+		kinds: map[string]int{"image/svg+xml": 15, "text/html": 12},
+		text: []string{
+			`scored|cifar10/valid: \d+ of 15625 architectures of natstss:C=16,N=5`,
+			`architectures have all their scores; tau of ZiCo is now`,
+			`\d+ of 15625 architectures of natstss:C=16,N=5, drawn with seed 1\nimages: cifar10_batch_0\.png, 2 batches of 128, 32x32 pixels, 10 classes; weights seed 1, float32`,
+			`Kendall's tau-b with its 95 % interval, \d+ of 15625 architectures`,
+			`\nZiCo +0\.[5-7]\d\d \[0\.\d+, 0\.\d+\] +0\.61`,
+			`Spearman's rho with its 95 % interval`,
+			`P@10% cifar10/\w+ +regret`,
+			`all 15625 architectures +tau +rho +paper`,
+			`Accuracy of the architecture with the best score, of all 15625`,
+			`ZiCo per layer: tau`,
+			`tau and rho of the paper lie in our intervals for \d+ of \d+ rows`,
+			`certificate: natstss:C=16,N=5, \d+ of 15625 architectures`,
+		},
+	},
+	"03-other-benchmarks.ipynb": {
+		text: []string{
+			`data/sss\.csv: \d+ of 32768 architectures of natssss, drawn with seed 1, \d+ proxies\nimages: .*, 2 batches of \d+, 32x32 pixels`,
+			`data/nb101\.csv: \d+ of 423624 architectures of nasbench101:C=128,N=3, drawn with seed 1`,
+			`data/transnas\.csv: \d+ of 4096 architectures of transnas:C=64,macro=0, drawn with seed 1`,
+			`all 32768 architectures|No accuracies: sss\.bin\.gz is not there\. Download NATS-sss`,
+			`certificate: nasbench101:C=128,N=3|No accuracies: nb101_test\.bin\.gz is not there\. Download nasbench_only108`,
+			`all 4096 architectures|No accuracies: tnb_micro\.bin\.gz is not there\. Download transnas-bench`,
+		},
+	},
+}
+
+// committed is what the outputs in the repository hold beside, which rest on samples of the size that they were promised to have and on the test accuracies of the benchmarks.
+var committed = map[string]outputs{
+	"02-nas-bench-201.ipynb": {
+		text: []string{
+			`Kendall's tau-b with its 95 % interval, [1-9]\d{3} of 15625 architectures`,
+			`#Params +cifar10/test +0\.5778 +0\.7527`,
+			`#Params +cifar100/test +0\.5534 +0\.7278`,
+			`#Params +ImageNet16-120/test +0\.5203 +0\.6915`,
+			`FLOPs as ptflops counts +ImageNet16-120/test +0\.4878 +0\.6743`,
+			`#Params +93\.76 +93\.7 +71\.11 +71\.1 +41\.44 +41\.4`,
+			`ZiCo, cifar10/test +tau 0\.\d+`,
+		},
+	},
+	"03-other-benchmarks.ipynb": {
+		kinds: map[string]int{"image/svg+xml": 17, "text/html": 15},
+		text: []string{
+			`certificate: natssss, ([3-9]\d\d|\d{4,}) of 32768`,
+			`certificate: nasbench101:C=128,N=3, ([3-9]\d\d|\d{4,}) of 423624`,
+			`certificate: transnas:C=64,macro=0, ([3-9]\d\d|\d{4,}) of 4096`,
+			`ours, +cifar100/test +0\.5326 +0\.7174 +0\.1925 +0\.2812`,
+			`class_scene/final +0\.4562 +0\.6381 +0\.46 0\.64 +0\.4672 +0\.6519 +0\.47 0\.65`,
+			`mean distance from the paper's "CIFAR10"`,
+			`transnas:C=64,macro=0, .* tau and rho of the paper lie in our intervals for \d+ of \d+ rows`,
+		},
+	},
 }
 
 // check looks at the outputs of a notebook that was run.
-func check(t *testing.T, name string, n notebook) {
+func check(t *testing.T, name string, n notebook, wants ...outputs) {
 	t.Helper()
 	kinds := map[string]int{}
 	var text strings.Builder
@@ -115,18 +175,19 @@ func check(t *testing.T, name string, n notebook) {
 			}
 		}
 	}
-	w, ok := want[name]
-	if !ok {
+	if _, ok := want[name]; !ok {
 		t.Fatalf("%s: notebooks_test.go does not say what the outputs must hold", name)
 	}
-	for kind, least := range w.kinds {
-		if kinds[kind] < least {
-			t.Errorf("%s has %d outputs of kind %s, want %d", name, kinds[kind], kind, least)
+	for _, w := range append(wants, want[name]) {
+		for kind, least := range w.kinds {
+			if kinds[kind] < least {
+				t.Errorf("%s has %d outputs of kind %s, want %d", name, kinds[kind], kind, least)
+			}
 		}
-	}
-	for _, p := range w.text {
-		if !regexp.MustCompile(p).MatchString(text.String()) {
-			t.Errorf("%s: no output matches %q", name, p)
+		for _, p := range w.text {
+			if !regexp.MustCompile(p).MatchString(text.String()) {
+				t.Errorf("%s: no output matches %q", name, p)
+			}
 		}
 	}
 }
@@ -161,7 +222,7 @@ func TestCommitted(t *testing.T) {
 		if n.Metadata.Kernel.Name != "zeroshot" {
 			t.Errorf("%s is for the kernel %q, want zeroshot", file, n.Metadata.Kernel.Name)
 		}
-		check(t, file, n)
+		check(t, file, n, committed[file])
 		b, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -175,6 +236,31 @@ func TestCommitted(t *testing.T) {
 	for name := range want {
 		if !slices.Contains(all(t), name) {
 			t.Errorf("%s is missing", name)
+		}
+	}
+}
+
+// TestData checks the scores that the notebooks read: whole, without accuracies, which are the benchmarks', and without paths of a machine.
+func TestData(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("data", "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files in data (%v)", err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := correlate.ReadCSV(bytes.NewReader(b))
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		if len(s.Columns) > 0 {
+			t.Errorf("%s holds the accuracies %v: write it with -bare", file, s.Columns)
+		}
+		if s.Done() < s.Len() || strings.ContainsAny(s.Data, `/\`) {
+			t.Errorf("%s has all scores of %d of %d architectures, on images from %q", file, s.Done(), s.Len(), s.Data)
 		}
 	}
 }
