@@ -15,7 +15,7 @@ func TestDescribe(t *testing.T) {
 		space, arch string
 		want        []string
 	}{
-		{"natstss", "1462", []string{"|none~0|+|nor_conv_1x1~0|skip_connect~1|+", "index", "1462", "without useless edges", "#+(#+(0)@nor_conv_1x1)@nor_conv_1x1+(0)@nor_conv_3x3", "400346", "54968960", "54968970", "56705674", "68, of which 15", "cells.0.layers.4.op.1", "16,32,32", "total"}},
+		{"natstss", "1462", []string{"|none~0|+|nor_conv_1x1~0|skip_connect~1|+", "index", "1462", "without useless edges", "#+(#+(0)@nor_conv_1x1)@nor_conv_1x1+(0)@nor_conv_3x3", "400346", "54968960", "54968970", "56849034", "68, of which 15", "cells.0.layers.4.op.1", "16,32,32", "total"}},
 		{"natssss", "284", []string{"8:8:40:32:40", "144834", "21827994"}},
 		{"nasbench101", "02e5a0247bbdcf2860b7e96f74961594", []string{"conv1x1~0,conv3x3~0,maxpool3x3~2,conv3x3~3,conv3x3~0+1+4,output~0+5", "[[0110011]", "32426634"}},
 		{"darts", "DARTS_V2", []string{"known as", "second order", "3349342", "depthwise 3x3 dilated 2"}},

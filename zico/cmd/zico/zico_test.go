@@ -140,7 +140,7 @@ func TestVerify(t *testing.T) {
 	file := filepath.Join("..", "..", "golden", "testdata", "small.json")
 	out, _, status := result(t, start(t, nil, "verify", file))
 	lines := strings.Split(strings.TrimSpace(out), "\n")
-	if status != 0 || lines[len(lines)-1] != "15 passed, 0 failed, 0 skipped" {
+	if status != 0 || lines[len(lines)-1] != "26 passed, 0 failed, 0 skipped" {
 		t.Errorf("ends with %d and\n%s", status, out)
 	}
 	b, err := os.ReadFile(file)
