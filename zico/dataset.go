@@ -42,14 +42,8 @@ func (s *Scorer) newDataset(data []images.Batch, least int) (*dataset, error) {
 		number := []string{"no", "one", "two"}[least]
 		return nil, fmt.Errorf("zico: %d batches; what is asked for needs at least %s: ZiCo compares gradients between batches", len(data), number)
 	}
-	for i := range data {
-		b := &data[i]
-		if err := b.Validate(); err != nil {
-			return nil, fmt.Errorf("zico: batch %d: %w", i, err)
-		}
-		if f := &data[0]; b.N != f.N || b.H != f.H || b.W != f.W || b.C != f.C || b.Classes != f.Classes {
-			return nil, fmt.Errorf("zico: batch %d has %d images [%d,%d,%d] in %d classes, batch 0 has %d images [%d,%d,%d] in %d classes: all batches must be alike", i, b.N, b.C, b.H, b.W, b.Classes, f.N, f.C, f.H, f.W, f.Classes)
-		}
+	if err := images.Alike(data); err != nil {
+		return nil, fmt.Errorf("zico: %w", err)
 	}
 	return &dataset{s: s, batches: slices.Clone(data), device: map[feed]*tape.Inputs{}}, nil
 }

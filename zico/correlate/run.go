@@ -270,14 +270,8 @@ func (r *run) images() error {
 	if len(c.Data) == 0 {
 		return errors.New("correlate: no images; only static proxies go without")
 	}
-	for i := range c.Data {
-		b, f := &c.Data[i], &c.Data[0]
-		if err := b.Validate(); err != nil {
-			return fmt.Errorf("correlate: batch %d: %w", i, err)
-		}
-		if b.N != f.N || b.H != f.H || b.W != f.W || b.C != f.C || b.Classes != f.Classes {
-			return fmt.Errorf("correlate: batch %d has %d images [%d,%d,%d] in %d classes, batch 0 has %d images [%d,%d,%d] in %d classes: all batches must be alike", i, b.N, b.C, b.H, b.W, b.Classes, f.N, f.C, f.H, f.W, f.Classes)
-		}
+	if err := images.Alike(c.Data); err != nil {
+		return fmt.Errorf("correlate: %w", err)
 	}
 	b := &c.Data[0]
 	if s.Size == 0 {

@@ -200,3 +200,17 @@ type norm struct{ mean, std [3]float64 }
 func (n *norm) apply(v uint8, channel int) float32 {
 	return float32((float64(v)/255 - n.mean[channel]) / n.std[channel])
 }
+
+// Alike validates batches and checks that all have the shape and the classes of the first. The error names the batch.
+func Alike(data []Batch) error {
+	for i := range data {
+		b, f := &data[i], &data[0]
+		if err := b.Validate(); err != nil {
+			return fmt.Errorf("batch %d: %w", i, err)
+		}
+		if b.N != f.N || b.H != f.H || b.W != f.W || b.C != f.C || b.Classes != f.Classes {
+			return fmt.Errorf("batch %d has %d images [%d,%d,%d] in %d classes, batch 0 has %d images [%d,%d,%d] in %d classes: all batches must be alike", i, b.N, b.C, b.H, b.W, b.Classes, f.N, f.C, f.H, f.W, f.Classes)
+		}
+	}
+	return nil
+}
