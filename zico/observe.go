@@ -124,7 +124,7 @@ func (s *Scorer) observe(ctx context.Context, n *net.Network, seed uint64, d *da
 	if err := s.collect(outs, stages, q, seed, o); err != nil {
 		return nil, err
 	}
-	o.Wait = o.use.Wait
+	o.Wait, o.Kernels, o.Compiled = o.use.Wait, o.use.Calls, o.use.Compiled
 	o.Time = time.Since(start) - o.Wait
 	return o, nil
 }

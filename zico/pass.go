@@ -132,6 +132,8 @@ type Observation struct {
 
 	// Time is what the pass took, from the plan to the last number, without waiting for compilation; of it, Extra is what each of the Needs took on its own (NeedRatios: the batches after the first, and the statistics). Wait is the time spent waiting for compilation.
 	Time, Wait time.Duration
+	// Kernels is the number of kernels run; of these, Compiled had to be compiled first.
+	Kernels, Compiled int
 	Extra      map[Needs]time.Duration
 	// Memory is the estimate of the memory that the pass takes at most, bytes.
 	Memory int64

@@ -75,11 +75,16 @@ func (c *choices) draw(rng *rand.Rand, b block) block {
 		at -= c.weights[i]
 	}
 	b.kind = c.types[i]
+	return c.numbers(rng, b)
+}
+
+// numbers picks everything but the type, uniformly.
+func (c *choices) numbers(rng *rand.Rand, b block) block {
 	b.out, b.layers, b.mid = pick(rng, c.outs), pick(rng, c.layers), pick(rng, c.mids)
 	return b
 }
 
-func pick(rng *rand.Rand, from []int) int { return from[rng.IntN(len(from))] }
+func pick[T any](rng *rand.Rand, from []T) T { return from[rng.IntN(len(from))] }
 
 // all yields the choices for b, each once.
 func (c *choices) all(b block) iter.Seq[block] {
@@ -118,7 +123,7 @@ func finish(chain []block) []block {
 	return list
 }
 
-// Replace is one mutation as the reference's evolution makes it (get_new_random_structure_str with num_replaces = n): n times a random block is replaced, but a block that is drawn a second time is skipped and no other drawn for it; then the blocks' in channels are repaired and blocks of six layers and more split. A replaced block may equal the old one, so that the result may be a. An a that is no canonical architecture comes back as it is.
+// Replace implements spaces.Evolver: one mutation as the reference's evolution makes it (get_new_random_structure_str with num_replaces = n): n times a random block is replaced, but a block that is drawn a second time is skipped and no other drawn for it; then the blocks' in channels are repaired and blocks of six layers and more split. A replaced block may equal the old one, so that the result may be a. An a that is no canonical architecture comes back as it is.
 //
 // Strides and the SuperConvK1BNRELU before the classifier never change. SuperRes blocks of every kind become SuperResIDWE blocks.
 func (s Space) Replace(rng *rand.Rand, a spaces.Arch, n int) spaces.Arch {
@@ -139,7 +144,10 @@ func (s Space) Replace(rng *rand.Rand, a spaces.Arch, n int) spaces.Arch {
 	return arch(finish(chain))
 }
 
-// Mutate implements spaces.Space: Replace of one block, again until something has changed.
+// Initial implements spaces.Evolver: the structure that the searches of Zen-NAS and ZiCo begin with.
+func (s Space) Initial() spaces.Arch { return known[0].Arch }
+
+// Mutate implements spaces.Space: one block is replaced, by any of what Replace makes of it with equal probability, again until something has changed.
 func (s Space) Mutate(rng *rand.Rand, a spaces.Arch) spaces.Arch {
 	changes := false
 	for range s.Neighbors(a) {
@@ -147,7 +155,13 @@ func (s Space) Mutate(rng *rand.Rand, a spaces.Arch) spaces.Arch {
 		break
 	}
 	for changes {
-		if m := s.Replace(rng, a, 1); m != a {
+		chain, _ := s.chain(a) // it has neighbours, so it is canonical
+		i := rng.IntN(len(chain))
+		c := choicesFor(chain[i], maxLayers-depth(chain))
+		b := chain[i]
+		b.kind = pick(rng, c.types)
+		chain[i] = c.numbers(rng, b)
+		if m := arch(finish(chain)); m != a {
 			return m
 		}
 	}

@@ -137,10 +137,10 @@ func TestStructures(t *testing.T) {
 			if a, err := (Space{}).Parse(string(s.S)); err != nil || a != s.S {
 				t.Fatalf("Parse(%q) gives %q, %v", s.S, a, err)
 			}
-			if got, want := budget(t, s.S), (Counts{s.FLOPs, int64(s.Params), s.Layers}); got != want {
+			if got, want := budget(t, s.S), (Counts{FLOPs: s.FLOPs, Params: int64(s.Params), Layers: s.Layers}); got != want {
 				t.Errorf("%s: the budget counts %+v, want %+v", s.S, got, want)
 			}
-			if got, want := count(t, Space{}, s.S), (Counts{s.FLOPsScored, int64(s.ParamsScored), s.Layers}); got != want {
+			if got, want := count(t, Space{}, s.S), (Counts{FLOPs: s.FLOPsScored, Params: int64(s.ParamsScored), Layers: s.Layers}); got != want {
 				t.Errorf("%s: the scored network counts %+v, want %+v", s.S, got, want)
 			}
 			chain, err := Space{}.parse(string(s.S))

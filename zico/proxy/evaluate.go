@@ -24,6 +24,8 @@ type Result struct {
 	Costs    []Cost        // in the order of the proxies
 	Time     time.Duration // all passes
 	Wait     time.Duration // beside it, waiting for compilation
+	Kernels  int           // kernels run
+	Compiled int           // of these, kernels that had to be compiled first
 	Warnings []string      // values that are not finite
 }
 
@@ -204,6 +206,8 @@ func result(observed *zico.Observed, proxies []*Proxy, of []int) *Result {
 	for _, o := range observed.Passes {
 		r.Time += o.Time
 		r.Wait += o.Wait
+		r.Kernels += o.Kernels
+		r.Compiled += o.Compiled
 	}
 	for i, p := range proxies {
 		o := &zico.Observation{Network: observed.Network}
