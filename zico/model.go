@@ -236,7 +236,7 @@ func floatTensor(dtype dtypes.DType, data []float32, dims []int) (*tensors.Tenso
 	return nil, fmt.Errorf("type %s is not float32 or float64", dtype)
 }
 
-// NetworkModel is the GoMLX model function of a described network, with the weights that seed gives: one graph for the whole network, as ScoreModel wants it. It is how the kernels are checked, and how a network found by a search goes on to be trained.
+// NetworkModel is the GoMLX model function of a described network, with the weights that seed gives: one graph for the whole network, as ScoreModel wants it. It is how the kernels are checked; package train has the one for training.
 func NetworkModel(n *net.Network, seed uint64) ModelFn {
 	return func(scope *model.Scope, x *Node) *Node {
 		dtype := x.DType()

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -18,23 +17,12 @@ import (
 	"github.com/zeroshotnas/zeroshot/spaces/natstss"
 	"github.com/zeroshotnas/zeroshot/spaces/net"
 	"github.com/zeroshotnas/zeroshot/spaces/transnas"
+	"github.com/zeroshotnas/zeroshot/zico/export"
 )
 
 // description is what is said of an architecture.
 type description struct {
-	Space   string `json:"space"`
-	Arch    string `json:"arch"` // canonical form
-	Index   *int   `json:"index,omitempty"`
-	Known   string `json:"known,omitempty"`  // name of a published architecture
-	Source  string `json:"source,omitempty"` // where it was published
-	Pixels  int    `json:"pixels"`
-	Classes int    `json:"classes"`
-
-	Params   int64            `json:"params"`
-	FLOPs    map[string]int64 `json:"flops"`            // by convention
-	Weighted int              `json:"weighted_layers"`  // convolutions and linear layers
-	Dead     []string         `json:"without_gradient"` // those of them that reach no output or see zeros only, by name
-	Layers   []layerInfo      `json:"layers,omitempty"`
+	export.Description
 
 	Forms     *cellForms        `json:"forms,omitempty"`         // natstss
 	Hash      string            `json:"module_hash,omitempty"`   // nasbench101
@@ -44,18 +32,6 @@ type description struct {
 	Budget    *referenceCounts  `json:"budget,omitempty"`        // masternet
 	Within    []budget          `json:"paper_budgets,omitempty"` // masternet
 	Tasks     []taskInfo        `json:"tasks,omitempty"`         // transnas
-}
-
-// layerInfo is a node of the network.
-type layerInfo struct {
-	Node   int              `json:"node"`
-	Op     string           `json:"op"`
-	Label  string           `json:"label"`
-	Name   string           `json:"name,omitempty"`
-	Inputs []int            `json:"inputs"`
-	Shape  [3]int           `json:"shape"` // channels, height, width
-	Params int64            `json:"params"`
-	FLOPs  map[string]int64 `json:"flops"`
 }
 
 // cellForms are forms that isomorphic cells share.
@@ -180,32 +156,11 @@ func describeArch(s spaces.Space, arch string, in spaces.Input) (*description, *
 	if err != nil {
 		return nil, nil, err
 	}
-	d := &description{Space: s.Name(), Arch: string(a), Pixels: in.Size, Classes: in.Classes, Params: net.Params(n), FLOPs: map[string]int64{}, Weighted: n.Layers, Dead: []string{}}
-	if x, ok := s.(spaces.Indexer); ok {
-		i, err := x.Index(a)
-		if err != nil {
-			return nil, nil, err
-		}
-		d.Index = &i
+	common, err := export.Describe(n, export.About{Space: s, Arch: a})
+	if err != nil {
+		return nil, nil, err
 	}
-	for _, c := range net.Conventions() {
-		d.FLOPs[c.String()] = net.FLOPs(n, c)
-	}
-	_, dead := net.Prune(n)
-	for i := range n.Nodes {
-		nd := &n.Nodes[i]
-		l := layerInfo{Node: i, Op: nd.Op.String(), Label: nd.Label(), Name: nd.Name, Inputs: nd.In, Shape: [3]int{nd.Shape.C, nd.Shape.H, nd.Shape.W}, Params: net.NodeParams(n, i), FLOPs: map[string]int64{}}
-		if l.Inputs == nil {
-			l.Inputs = []int{}
-		}
-		for _, c := range net.Conventions() {
-			l.FLOPs[c.String()] = net.NodeFLOPs(n, i, c)
-		}
-		d.Layers = append(d.Layers, l)
-		if nd.Op.HasWeights() && slices.Contains(dead, nd.Layer) {
-			d.Dead = append(d.Dead, nd.Name)
-		}
-	}
+	d := &description{Description: *common}
 	return d, n, d.special(s, a, in)
 }
 
