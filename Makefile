@@ -56,6 +56,7 @@ fuzz:
 	for f in CSV Pickle Read JSON NASBench; do go test -run '^$$' -fuzz "Fuzz$$f\$$" -fuzztime 1m ./spaces/tables || exit 1; done
 	go test -run '^$$' -fuzz FuzzSample -fuzztime 1m ./zico/rank
 	go test -run '^$$' -fuzz FuzzStore -fuzztime 1m ./zico/correlate
+	go test -run '^$$' -fuzz FuzzJournal -fuzztime 1m ./zico/journal
 
 # The kernels written in C under AddressSanitizer (some minutes).
 asan:

@@ -25,6 +25,7 @@ import (
 	"github.com/zeroshotnas/zeroshot/spaces/tables"
 	"github.com/zeroshotnas/zeroshot/zico"
 	"github.com/zeroshotnas/zeroshot/zico/images"
+	"github.com/zeroshotnas/zeroshot/zico/journal/journaltest"
 	"github.com/zeroshotnas/zeroshot/zico/proxy"
 )
 
@@ -432,28 +433,18 @@ func TestProgress(t *testing.T) {
 
 // TestFullStore runs into a full disk: what is scored is there, and told.
 func TestFullStore(t *testing.T) {
-	if _, err := os.Stat("/dev/full"); err != nil {
-		t.Skip("needs /dev/full")
-	}
+	other := temp(t)
+	mustRun(t, config(t, &fake{}, 5, other, proxyA))
+	lines := bytes.SplitAfter(content(t, other), []byte("\n"))
 	r, err := newRun(config(t, &fake{}, 5, temp(t), proxyA))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.store.Close()
-	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer full.Close()
-	n := 0
-	r.store.write = func(b []byte) (int, error) {
-		if n++; n > 3 {
-			return full.Write(b)
-		}
-		return r.store.f.Write(b)
-	}
+	room := journaltest.FullDisk(t, r.store.Path(), len(bytes.Join(lines[1:4], nil))+len(lines[4])/2)
 	err = r.dynamic(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "no space left") || r.scores.Done() != 3 {
+	room()
+	if !errors.Is(err, journaltest.DiskFull) || !strings.Contains(err.Error(), "make room") || r.scores.Done() != 3 {
 		t.Errorf("%d done, error %v", r.scores.Done(), err)
 	}
 	if got := len(read2(t, r.store.Path(), r.scores.Key)); got != 3 {

@@ -10,10 +10,11 @@ import (
 	"reflect"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/zeroshotnas/zeroshot/spaces"
+	"github.com/zeroshotnas/zeroshot/zico/journal"
+	"github.com/zeroshotnas/zeroshot/zico/journal/journaltest"
 )
 
 var testKey = Key{Space: "natstss:C=4,N=1", Size: 32, Classes: 10, Images: strings.Repeat("ab", 32), Batch: 8, Batches: 2, Seed: 1, DType: "float32", Scoring: Version}
@@ -182,7 +183,7 @@ func TestTornBeside(t *testing.T) {
 // TestDamaged has lines in the middle that are no entries: they are counted and stay, and the others are read.
 func TestDamaged(t *testing.T) {
 	lines := bytes.SplitAfter(content(t, filled(t, 3)), []byte("\n"))
-	long := []byte(`{"images":"` + testKey.Images + `","x":"` + strings.Repeat("x", maxLine+10) + `"}` + "\n")
+	long := []byte(`{"images":"` + testKey.Images + `","x":"` + strings.Repeat("x", journal.MaxLine+10) + `"}` + "\n")
 	bad := [][]byte{
 		[]byte("garbage\n"),
 		lines[2][:len(lines[2])/2], // torn, and the next line glued to it
@@ -245,18 +246,15 @@ func TestFullDisk(t *testing.T) {
 	path := filled(t, 2)
 	before := content(t, path)
 	s := openTest(t, path)
-	s.write = func(b []byte) (int, error) {
-		n, err := s.f.Write(b[:len(b)/2])
-		return n, errors.Join(err, syscall.ENOSPC)
-	}
+	room := journaltest.FullDisk(t, path, 100)
 	err := s.Append(entry(5))
-	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "make room") {
+	room()
+	if !errors.Is(err, journaltest.DiskFull) || !strings.Contains(err.Error(), "make room") {
 		t.Errorf("the error is %v", err)
 	}
 	if !bytes.Equal(content(t, path), before) {
 		t.Error("a part of a line is left")
 	}
-	s.write = s.f.Write
 	if err := s.Append(entry(6)); err != nil {
 		t.Error(err)
 	}
