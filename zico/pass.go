@@ -134,7 +134,7 @@ type Observation struct {
 	Time, Wait time.Duration
 	// Kernels is the number of kernels run; of these, Compiled had to be compiled first.
 	Kernels, Compiled int
-	Extra      map[Needs]time.Duration
+	Extra             map[Needs]time.Duration
 	// Memory is the estimate of the memory that the pass takes at most, bytes.
 	Memory int64
 }
