@@ -158,6 +158,7 @@ func TestDependencies(t *testing.T) {
 		"github.com/gomlx/compute",
 		"github.com/gomlx/go-xla",
 		"github.com/gomlx/gomlx",
+		"github.com/google/uuid",
 		"github.com/janpfeifer/gonb",
 		"github.com/pkg/errors",
 		"github.com/zeroshotnas/zeroshot",

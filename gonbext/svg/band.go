@@ -66,20 +66,7 @@ func (ch Band) SVG() string {
 		c.line(left, y(v), w-right, y(v), rule)
 		c.text(left-6, y(v)+4, 11, "end", ink, 0, tickLabel(v, yt[1]-yt[0]))
 	}
-	last := math.Inf(-1)
-	for e := math.Floor(math.Log10(xlo)); e <= math.Ceil(math.Log10(xhi)); e++ {
-		for _, m := range []float64{1, 2, 5} {
-			v := m * math.Pow(10, e)
-			if v < xlo*(1-1e-9) || v > xhi*(1+1e-9) {
-				continue
-			}
-			c.line(x(v), h-bottom, x(v), h-bottom+4, ink)
-			if label := fmt.Sprintf("%.6g", v); x(v)-last > width(label, 11)+8 {
-				c.text(x(v), h-bottom+17, 11, "middle", ink, 0, label)
-				last = x(v)
-			}
-		}
-	}
+	c.logAxis(x, xlo, xhi, h-bottom)
 	c.line(left, h-bottom, w-right, h-bottom, ink)
 	c.text(left+(w-left-right)/2, h-14, 12, "middle", ink, 0, ch.XLabel)
 	c.text(18, top+(h-bottom-top)/2, 12, "middle", ink, -90, ch.YLabel)
@@ -122,4 +109,29 @@ func (ch Band) SVG() string {
 // dashed draws a line that differs from others in more than its colour.
 func (c *canvas) dashed(x1, y1, x2, y2 float64, stroke string) {
 	fmt.Fprintf(&c.b, `<line x1="%s" y1="%s" x2="%s" y2="%s" stroke="%s" stroke-width="1.5" stroke-dasharray="6 4"/>`, num(x1), num(y1), num(x2), num(y2), stroke)
+}
+
+// logAxis draws the ticks of a logarithmic horizontal axis at the height y; x places a value.
+func (c *canvas) logAxis(x func(float64) float64, lo, hi, y float64) {
+	last := math.Inf(-1)
+	for _, v := range logTicks(lo, hi) {
+		c.line(x(v), y, x(v), y+4, ink)
+		if label := fmt.Sprintf("%.6g", v); x(v)-last > width(label, 11)+8 {
+			c.text(x(v), y+17, 11, "middle", ink, 0, label)
+			last = x(v)
+		}
+	}
+}
+
+// logTicks are 1, 2 and 5 in each power of ten, from lo to hi.
+func logTicks(lo, hi float64) []float64 {
+	var list []float64
+	for e := math.Floor(math.Log10(lo)); e <= math.Ceil(math.Log10(hi)); e++ {
+		for _, m := range []float64{1, 2, 5} {
+			if v := m * math.Pow(10, e); v >= lo*(1-1e-9) && v <= hi*(1+1e-9) {
+				list = append(list, v)
+			}
+		}
+	}
+	return list
 }

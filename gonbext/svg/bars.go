@@ -115,7 +115,7 @@ func (ch Rows) SVG() string {
 		c.text(left, y+14, 11, "start", ink, 0, clip(b.Label, w-left-right, 11))
 		if b.finite() {
 			c.rect(x(min(b.Value, 0)), y+18, max(math.Abs(x(b.Value)-x(0)), 0.5), 15, color, b.title())
-			c.text(x(max(b.Value, 0))+5, y+30, 11, "start", ink, 0, fmt.Sprintf("%.6g", b.Value))
+			c.text(x(max(b.Value, 0))+5, y+30, 11, "start", ink, 0, plain(b.Value))
 		} else {
 			c.text(x(0)+5, y+30, 12, "start", Vermillion, 0, "× not a finite number")
 		}
@@ -142,7 +142,15 @@ func (b Bar) title() string {
 	if b.Title != "" {
 		return b.Title
 	}
-	return fmt.Sprintf("%s: %.6g", b.Label, b.Value)
+	return b.Label + ": " + plain(b.Value)
+}
+
+// plain prints counts with all digits and other numbers with six.
+func plain(v float64) string {
+	if v == math.Trunc(v) && math.Abs(v) < 1e15 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.6g", v)
 }
 
 func legend(c *canvas, x, y float64, groups []Group) {

@@ -5,8 +5,10 @@
 //	zico score      score architectures
 //	zico proxies    list the proxies
 //	zico correlate  say how well proxies rank the architectures of a benchmark
+//	zico search     search for architectures under a budget
 //	zico spaces     list the search spaces
 //	zico describe   say what an architecture is made of, and draw it
+//	zico export     write a found architecture as PyTorch, GoMLX, JSON, tables and pictures
 //	zico verify     compare scores with files of expected values
 //	zico bench      measure
 //
@@ -43,8 +45,10 @@ var commands = []command{
 	{"score", "score architectures", score},
 	{"proxies", "list the proxies", listProxies},
 	{"correlate", "say how well proxies rank the architectures of a benchmark", correlateProxies},
+	{"search", "search for architectures under a budget", searchArchs},
 	{"spaces", "list the search spaces", listSpaces},
 	{"describe", "say what an architecture is made of, and draw it", describe},
+	{"export", "write a found architecture as PyTorch, GoMLX, JSON, tables and pictures", exportArch},
 	{"verify", "compare scores with files of expected values", verify},
 	{"bench", "measure", bench},
 }
