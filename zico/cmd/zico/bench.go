@@ -80,7 +80,7 @@ func (o *benchOptions) parse(args []string) error {
 		fmt.Fprint(f.Output(), benchHelp)
 	}
 	var inFlight string
-	f.StringVar(&o.set, "set", "nb201", "set of networks: nb201, imagenet, or a JSON file of the same form")
+	f.StringVar(&o.set, "set", "nb201", "set of networks: nb201, imagenet, search, or a JSON file of the same form")
 	f.IntVar(&o.first, "first", 0, "start with this network of the set")
 	f.IntVar(&o.n, "n", 0, "networks of the set (0: all)")
 	f.IntVar(&o.rounds, "rounds", 3, "times to score all of them after the warm-up")

@@ -81,7 +81,7 @@ func loadSet(name string) (*benchSet, error) {
 	if !ok {
 		data, err := os.ReadFile(name)
 		if errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(name, "./\\") {
-			return nil, usageError{fmt.Errorf("no set %q; there are %s, or name a file of the same form", name, strings.Join(slices.Sorted(maps.Keys(sets)), " and "))}
+			return nil, usageError{fmt.Errorf("no set %q; there are %s, or name a file of the same form", name, strings.Join(slices.Sorted(maps.Keys(sets)), ", "))}
 		}
 		if err != nil {
 			return nil, err

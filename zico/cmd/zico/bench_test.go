@@ -213,7 +213,7 @@ func TestBenchUsage(t *testing.T) {
 		want   string
 	}{
 		{[]string{"-h"}, 0, "share_of_peak_gbs"},
-		{[]string{"-set", "nb2001"}, 2, "imagenet and nb201"},
+		{[]string{"-set", "nb2001"}, 2, "imagenet, nb201, search"},
 		{[]string{"-set", "./none.json"}, 1, "none.json"},
 		{[]string{"-set", empty}, 1, "lacks"},
 		{[]string{"-inflight", "1,zero"}, 2, "-inflight"},
@@ -261,7 +261,7 @@ func TestBenchHelp(t *testing.T) {
 // TestBenchSets compares the embedded sets with the files that their numbers come from.
 func TestBenchSets(t *testing.T) {
 	var sets []*benchSet
-	for _, name := range []string{"nb201", "imagenet"} {
+	for _, name := range []string{"nb201", "imagenet", "search"} {
 		b, err := loadSet(name)
 		if err != nil {
 			t.Fatal(err)
