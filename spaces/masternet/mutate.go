@@ -75,11 +75,6 @@ func (c *choices) draw(rng *rand.Rand, b block) block {
 		at -= c.weights[i]
 	}
 	b.kind = c.types[i]
-	return c.numbers(rng, b)
-}
-
-// numbers picks everything but the type, uniformly.
-func (c *choices) numbers(rng *rand.Rand, b block) block {
 	b.out, b.layers, b.mid = pick(rng, c.outs), pick(rng, c.layers), pick(rng, c.mids)
 	return b
 }
@@ -147,7 +142,7 @@ func (s Space) Replace(rng *rand.Rand, a spaces.Arch, n int) spaces.Arch {
 // Initial implements spaces.Evolver: the structure that the searches of Zen-NAS and ZiCo begin with.
 func (s Space) Initial() spaces.Arch { return known[0].Arch }
 
-// Mutate implements spaces.Space: one block is replaced, by any of what Replace makes of it with equal probability, again until something has changed.
+// Mutate implements spaces.Space: of one block either the type, the output channels, the bottleneck channels or the number of layers becomes another of those that Replace chooses from, all with equal probability. Replace draws all four at once; what is nearly good is improved by smaller steps.
 func (s Space) Mutate(rng *rand.Rand, a spaces.Arch) spaces.Arch {
 	changes := false
 	for range s.Neighbors(a) {
@@ -156,11 +151,18 @@ func (s Space) Mutate(rng *rand.Rand, a spaces.Arch) spaces.Arch {
 	}
 	for changes {
 		chain, _ := s.chain(a) // it has neighbours, so it is canonical
-		i := rng.IntN(len(chain))
-		c := choicesFor(chain[i], maxLayers-depth(chain))
-		b := chain[i]
-		b.kind = pick(rng, c.types)
-		chain[i] = c.numbers(rng, b)
+		b := &chain[rng.IntN(len(chain))]
+		c := choicesFor(*b, maxLayers-depth(chain))
+		switch rng.IntN(4) {
+		case 0:
+			b.kind = pick(rng, c.types)
+		case 1:
+			b.out = pick(rng, c.outs)
+		case 2:
+			b.mid = pick(rng, c.mids)
+		case 3:
+			b.layers = pick(rng, c.layers)
+		}
 		if m := arch(finish(chain)); m != a {
 			return m
 		}

@@ -20,8 +20,8 @@ type Preset struct {
 
 var presets = []Preset{
 	{
-		Name: "quick", Doc: "a real search in minutes on two processors: photographs in the program at 64 pixels, 2 batches of 16, 2,000 evaluations",
-		Images: "embedded", Size: 64, Batch: 16, Batches: 2, Method: "zico", Evaluations: 2000,
+		Name: "quick", Doc: "a real search in minutes on two processors: photographs in the program at 64 pixels, 2 batches of 16, 2,000 evaluations by an evolution of small steps",
+		Images: "embedded", Size: 64, Batch: 16, Batches: 2, Method: "evolution:population=8", Evaluations: 2000,
 	},
 	{
 		Name: "paper", Doc: "the search of the ZiCo paper: ImageNet at 224 pixels, 2 batches of 128, 100,000 iterations of its code's evolution, weights of its own for each candidate",

@@ -47,6 +47,8 @@ type Config struct {
 	Log string
 	// Resume goes on with the run that Log holds. Without it Log must be new.
 	Resume bool
+	// Skip fails the first candidate that the log does not have in place of evaluating it: for one whose evaluation ended the process, and would again.
+	Skip bool
 	// Recorder, if set, is told of each candidate.
 	Recorder Recorder
 }
@@ -121,6 +123,8 @@ type run struct {
 	issued int       // evaluations that were asked for
 	seen   map[spaces.Arch]*Candidate
 }
+
+var errSkipped = errors.New("skipped on request")
 
 // slot is a proposal that has not been learned.
 type slot struct {
@@ -377,6 +381,12 @@ func (r *run) issue(ctx context.Context, a spaces.Arch) (*slot, error) {
 	seed := r.Weights
 	if r.Fresh {
 		seed += uint64(c.Iteration)
+	}
+	if r.Skip {
+		r.Skip = false
+		s.err = errSkipped
+		close(s.done)
+		return s, nil
 	}
 	go func() {
 		defer close(s.done)

@@ -538,6 +538,33 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestSkip goes on behind a candidate whose evaluation ends the process.
+func TestSkip(t *testing.T) {
+	s := open(t, "natstss")
+	path := filepath.Join(t.TempDir(), "log")
+	r := &recorded{}
+	config := Config{Space: s, Evaluator: &fixed{metrics: []string{"a"}}, Method: "random", Iterations: 10, Log: path, Resume: true, Recorder: r}
+	if _, err := Run(context.Background(), config); err != nil {
+		t.Fatal(err)
+	}
+	config.Iterations, config.Skip = 20, true
+	config.Evaluator = &fixed{metrics: []string{"a"}}
+	r.list = nil
+	state, err := Run(context.Background(), config)
+	if err != nil || state.Failed != 1 || state.Evaluations != 20 || r.list[10].Verdict != Failed || !strings.Contains(state.Failure, "skipped") {
+		t.Fatalf("%d failed (%s) of %d, %v", state.Failed, state.Failure, state.Evaluations, err)
+	}
+	for _, a := range config.Evaluator.(*fixed).calls {
+		if a == r.list[10].Arch {
+			t.Errorf("%s was evaluated", a)
+		}
+	}
+	config.Skip = false
+	if state, err = Run(context.Background(), config); err != nil || state.Failed != 1 || state.Iterations != 20 {
+		t.Errorf("resumed: %d failed, %v", state.Failed, err)
+	}
+}
+
 // TestLocked checks that one run has a log at a time.
 func TestLocked(t *testing.T) {
 	s := open(t, "natstss")

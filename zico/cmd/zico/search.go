@@ -94,6 +94,7 @@ func (o *searchOptions) parse(args []string) error {
 	f.IntVar(&o.c.InFlight, "inflight", 1, "evaluations at once; the run depends on it")
 	f.StringVar(&o.c.Log, "log", "", "file that keeps the run")
 	f.BoolVar(&o.c.Resume, "resume", false, "go on with the run in -log")
+	f.BoolVar(&o.c.Skip, "skip", false, "with -resume: record the first candidate that is to be evaluated as failed, where its evaluation ended the process")
 	f.StringVar(&o.show, "show", "", "run nothing: report on this log")
 	f.IntVar(&o.top, "top", 5, "architectures to print")
 	f.BoolVar(&o.asJSON, "json", false, "print the result as JSON")
