@@ -17,7 +17,7 @@ type Mark struct {
 	Value float64
 }
 
-// ShowSearches shows how the best scores of several searches grow with the evaluations, beside values to compare with. The logs may be compressed by gzip, and must be of runs with one objective, the same metrics and the same evaluator.
+// ShowSearches shows how the best scores of several searches grow with the evaluations, beside values to compare with. The first hundredth of each is left out: scores rise so steeply there that the rest would be flat. The logs may be compressed by gzip, and must be of runs with one objective, the same metrics and the same evaluator.
 func ShowSearches(title string, logs []NamedLog, marks ...Mark) error {
 	ch, text, err := searches(title, logs, marks)
 	if err == nil {
@@ -51,13 +51,15 @@ func searches(title string, logs []NamedLog, marks []Mark) (svg.Lines, string, e
 		line := svg.Line{Name: l.Name, Step: true}
 		best := math.Inf(-1)
 		s := h.State()
+		n := len(s.Scored())
 		for i, c := range s.Scored() {
-			if v := s.Score(c); v > best {
-				best = v
-				line.Points = append(line.Points, svg.BandPoint{X: float64(i + 1), Y: v, Title: fmt.Sprintf("%s: %.6g at evaluation %d", l.Name, v, i+1)})
+			v := s.Score(c)
+			better := v > best
+			best = max(best, v)
+			if at := n / 100; i == at || i > at && better {
+				line.Points = append(line.Points, svg.BandPoint{X: float64(i + 1), Y: best, Title: fmt.Sprintf("%s: %.6g at evaluation %d", l.Name, best, i+1)})
 			}
 		}
-		n := len(s.Scored())
 		line.Points = append(line.Points, svg.BandPoint{X: float64(n), Y: best})
 		text += fmt.Sprintf("  %-28s best %.6g after %d evaluations\n", l.Name, best, n)
 		ch.Lines = append(ch.Lines, line)

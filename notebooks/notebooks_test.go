@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/zeroshotnas/zeroshot/zico/correlate"
+	"github.com/zeroshotnas/zeroshot/zico/search"
 )
 
 // notebook is what the tests need of nbformat 4.
@@ -120,6 +121,27 @@ var want = map[string]outputs{
 			`all 4096 architectures|No accuracies: tnb_micro\.bin\.gz is not there\. Download transnas-bench`,
 		},
 	},
+	"04-imagenet-search.ipynb": {
+		kinds: map[string]int{"image/svg+xml": 13, "text/html": 8},
+		text: []string{
+			`evolution:population=8 on masternet:reslink=0,se=0, FLOPs up to 450M, layers up to 14`,
+			`evaluations an hour on this machine`,
+			`the paper's 450M network +9\d\d\.\d`,
+			`random +best \d{3}\.\d+ after 2000 evaluations`,
+			`#params by zico: +\d+\.\d\dM parameters, +4\d\dM multiply-adds, ZiCo \d+`,
+			`initial +289\.\d +162\.4M +2\.81M +6 `,
+			`zico_450M +9\d\d\.\d +438\.4M +5\.72M +14 +440\.1M +7\.53M +448M +78\.1`,
+			`params_450M +\d+\.\d +450\.0M .* 63\.5`,
+			`64 px, 2 x 16 +0\.\d+ \[0\.\d+, 0\.\d+\]`,
+			`224 px, 2 x 128 +\d+ candidates an hour, 100,000 iterations: +\d+\.\d hours`,
+			`searching by cifar10/valid on natstss.*means of \d+ runs`,
+			`searching by ranks in cifar10/valid with noise 0\.4`,
+			`all of it took`,
+			`files: arch\.txt, .*model\.py`,
+			`import torch\nfrom torch import nn`,
+			`loss \d\.\d+ at the first step, \d\.\d+ at the last`,
+		},
+	},
 }
 
 // committed is what the outputs in the repository hold beside, which rest on samples of the size that they were promised to have and on the test accuracies of the benchmarks.
@@ -145,6 +167,13 @@ var committed = map[string]outputs{
 			`class_scene/final +0\.4562 +0\.6381 +0\.46 0\.64 +0\.4672 +0\.6519 +0\.47 0\.65`,
 			`mean distance from the paper's "CIFAR10"`,
 			`transnas:C=64,macro=0, .* tau and rho of the paper lie in our intervals for \d+ of \d+ rows`,
+		},
+	},
+	"04-imagenet-search.ipynb": {
+		text: []string{
+			`evaluation limit reached.* 300 evaluations`,
+			`After 2500 candidates, searching by cifar10/valid on natstss.*means of 20 runs`,
+			`epoch 12: loss 0\.\d+`,
 		},
 	},
 }
@@ -247,6 +276,18 @@ func TestData(t *testing.T) {
 		t.Fatalf("no files in data (%v)", err)
 	}
 	for _, file := range files {
+		switch {
+		case strings.HasSuffix(file, ".jsonl.gz"):
+			h, err := search.ReadLog(file)
+			if err != nil {
+				t.Errorf("%s: %v", file, err)
+			} else if s := h.State(); s.Evaluations < 2000 || s.Failed > 0 || strings.ContainsAny(h.Header.Evaluator["images"], `/\`) {
+				t.Errorf("%s has %d evaluations, %d failed, on images from %q", file, s.Evaluations, s.Failed, h.Header.Evaluator["images"])
+			}
+			continue
+		case file == filepath.Join("data", "search-agreement.csv"):
+			continue // read by its notebook
+		}
 		b, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
