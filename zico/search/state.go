@@ -71,6 +71,21 @@ func (s *State) Front() []*Candidate {
 	return front
 }
 
+// Hypervolume is the share of the box between the worst and the best finite values of all candidates, in each objective, that the front dominates: 0 to 1, higher is better. The box grows with what is found, so compare runs by the function of this name with a reference point of one's own.
+func (s *State) Hypervolume() float64 {
+	points := make([][]float64, len(s.scored))
+	for i, c := range s.scored {
+		points[i] = slices.Clone(c.Objectives)
+	}
+	for k := range s.objectives {
+		scale := scaleOf(points, k)
+		for _, p := range points {
+			p[k] = scale.unit(p[k])
+		}
+	}
+	return Hypervolume(points, make([]float64, len(s.objectives)))
+}
+
 // Scored are the candidates that were evaluated, in order. The slice must not be changed.
 func (s *State) Scored() []*Candidate { return s.scored }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -279,6 +280,7 @@ func (o *searchOptions) print(s *search.State) error {
 	multi := len(s.Objectives()) > 1
 	if multi {
 		list = s.Front()
+		slices.SortStableFunc(list, func(a, b *search.Candidate) int { return cmp.Compare(b.Objectives[0], a.Objectives[0]) })
 	}
 	if o.asJSON {
 		type output struct {
@@ -292,10 +294,15 @@ func (o *searchOptions) print(s *search.State) error {
 			Times       search.Times   `json:"times_ns"`
 			Kernels     int64          `json:"kernels"`
 			Compiled    int64          `json:"compiled"`
+			Hypervolume *float64       `json:"hypervolume,omitempty"` // with several objectives, of the box of all candidates
 			Best        *found         `json:"best"`
 			List        []found        `json:"list"`
 		}
-		out := output{s.Status.String(), s.Iterations, s.Evaluations, s.Duplicates, s.Rejected, s.Failed, s.Elapsed.Seconds(), s.Times, s.Kernels, s.Compiled, nil, []found{}}
+		out := output{s.Status.String(), s.Iterations, s.Evaluations, s.Duplicates, s.Rejected, s.Failed, s.Elapsed.Seconds(), s.Times, s.Kernels, s.Compiled, nil, nil, []found{}}
+		if multi {
+			v := s.Hypervolume()
+			out.Hypervolume = &v
+		}
 		if b := s.Best(); b != nil {
 			f := newFound(s, b)
 			out.Best = &f
@@ -311,7 +318,7 @@ func (o *searchOptions) print(s *search.State) error {
 	if s.Failed > 0 {
 		fmt.Printf(", %d failed", s.Failed)
 	}
-	fmt.Printf(" in %s\n", s.Elapsed.Round(100*time.Millisecond))
+	fmt.Printf(" in %s\n", s.Elapsed.Round(10*time.Millisecond))
 	for _, reason := range slices.Sorted(maps.Keys(s.Rejected)) {
 		fmt.Printf("rejected by %s: %d\n", reason, s.Rejected[reason])
 	}
@@ -331,7 +338,7 @@ func (o *searchOptions) print(s *search.State) error {
 		return nil
 	}
 	if multi {
-		fmt.Printf("%d architectures that no other dominates:\n", len(list))
+		fmt.Printf("that no other dominates: %d, with a hypervolume of %.4f (of the box of all candidates)\n", len(list), s.Hypervolume())
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	var head []string

@@ -74,16 +74,17 @@ func TestSearchTable(t *testing.T) {
 		t.Fatalf("ends with %d: %s", status, errs)
 	}
 	var r struct {
-		Status     string
-		Iterations int
-		Best       found
-		List       []found
+		Status      string
+		Iterations  int
+		Best        found
+		Hypervolume float64
+		List        []found
 	}
 	if err := json.Unmarshal([]byte(out), &r); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if r.Status != "iteration limit reached" || r.Iterations != 600 || len(r.List) < 5 {
-		t.Errorf("%s after %d iterations with %d architectures", r.Status, r.Iterations, len(r.List))
+	if r.Status != "iteration limit reached" || r.Iterations != 600 || len(r.List) < 5 || r.Hypervolume < 0.5 || r.Hypervolume > 1 {
+		t.Errorf("%s after %d iterations with %d architectures, hypervolume %g", r.Status, r.Iterations, len(r.List), r.Hypervolume)
 	}
 	for i, a := range r.List {
 		for _, b := range r.List[:i] {
