@@ -1,6 +1,7 @@
 package spaces
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,14 +14,14 @@ import (
 // ErrUnknownSpace is wrapped by Open for a name that no space has registered.
 var ErrUnknownSpace = errors.New("unknown search space")
 
-// Option is an option of a space, a whole number.
+// Option is an option of a space, or of something else that is named like one, a whole number.
 type Option struct {
 	Name              string
 	Default, Min, Max int
 	Doc               string // what it is, in a few words
 }
 
-// Options are the options of a space as given in its name, "C=16,N=5". A space takes the ones it knows with Int and leaves the rest, which Open reports.
+// Options are options as given in a name, "C=16,N=5". A space takes the ones it knows with Int and leaves the rest, which Open reports.
 type Options struct {
 	values map[string]string
 	known  []Option
@@ -85,6 +86,37 @@ func find(name string) (func(*Options) Space, error) {
 	return open, nil
 }
 
+// ParseOptions reads options as in "C=16,N=5".
+func ParseOptions(list string) (*Options, error) {
+	o := &Options{values: map[string]string{}}
+	for part := range strings.SplitSeq(list, ",") {
+		if part == "" {
+			continue
+		}
+		k, v, found := strings.Cut(part, "=")
+		if _, twice := o.values[k]; !found || twice {
+			return nil, fmt.Errorf("option %q: write each option once, as NAME=VALUE", part)
+		}
+		o.values[k] = v
+	}
+	return o, nil
+}
+
+// Known are the options that Int was asked for, in their order.
+func (o *Options) Known() []Option { return o.known }
+
+// Err is what is wrong once all options are taken: a value, or an option that nobody took. owner has the options, for the message.
+func (o *Options) Err(owner string) error {
+	if o.err != nil || len(o.values) == 0 {
+		return o.err
+	}
+	has := make([]string, len(o.known))
+	for i, k := range o.known {
+		has[i] = k.Name
+	}
+	return fmt.Errorf("unknown option %s; %s has %s", slices.Sorted(maps.Keys(o.values))[0], owner, cmp.Or(strings.Join(has, ", "), "none"))
+}
+
 // Open returns the space of a name with options, as in "natstss" or "natstss:C=16,N=1". Errors name the known spaces (ErrUnknownSpace) or options.
 func Open(name string) (Space, error) {
 	base, rest, _ := strings.Cut(name, ":")
@@ -92,31 +124,13 @@ func Open(name string) (Space, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Options{values: map[string]string{}}
-	for part := range strings.SplitSeq(rest, ",") {
-		if part == "" {
-			continue
-		}
-		k, v, found := strings.Cut(part, "=")
-		if _, twice := o.values[k]; !found || twice {
-			return nil, fmt.Errorf("spaces: %s: option %q: write each option once, as NAME=VALUE", name, part)
-		}
-		o.values[k] = v
+	o, err := ParseOptions(rest)
+	if err != nil {
+		return nil, fmt.Errorf("spaces: %s: %w", name, err)
 	}
 	s := open(o)
-	if o.err != nil {
-		return nil, fmt.Errorf("spaces: %s: %w", name, o.err)
-	}
-	if len(o.values) > 0 {
-		has := "none"
-		for i, k := range o.known {
-			if i == 0 {
-				has = k.Name
-			} else {
-				has += ", " + k.Name
-			}
-		}
-		return nil, fmt.Errorf("spaces: %s: unknown option %s; %s has %s", name, slices.Sorted(maps.Keys(o.values))[0], base, has)
+	if err := o.Err(base); err != nil {
+		return nil, fmt.Errorf("spaces: %s: %w", name, err)
 	}
 	return s, nil
 }

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -58,34 +57,11 @@ type Info struct {
 	New func(s Setup, o *Options) (Method, error)
 }
 
-// Options are the options of a method as given in its name, "aging:population=64,sample=16".
-type Options struct {
-	values map[string]string
-	known  []Option
-	err    error
-}
+// Options are the options of a method as given in its name, "aging:population=64,sample=16"; New takes them with Int.
+type Options = spaces.Options
 
-// Option is an option of a method, a whole number.
-type Option struct {
-	Name              string
-	Default, Min, Max int
-	Doc               string
-}
-
-// Int takes the option name, or its default where it is not given. Values outside lo..hi are an error of whoever makes the method.
-func (o *Options) Int(name string, def, lo, hi int, doc string) int {
-	o.known = append(o.known, Option{name, def, lo, hi, doc})
-	s, ok := o.values[name]
-	if !ok {
-		return def
-	}
-	delete(o.values, name)
-	v, err := strconv.Atoi(s)
-	if (err != nil || v < lo || v > hi) && o.err == nil {
-		o.err = fmt.Errorf("option %s=%s must be a whole number from %d to %d", name, s, lo, hi)
-	}
-	return v
-}
+// Option is an option of a method.
+type Option = spaces.Option
 
 var (
 	mu      sync.RWMutex
@@ -111,47 +87,33 @@ func Methods() []Info {
 
 // OptionsOf lists the options of a method, by name.
 func OptionsOf(name string) ([]Option, error) {
-	o := &Options{}
-	if _, err := newMethod(name, Setup{Objectives: 2, Score: func([]float64) float64 { return 0 }}, o); err != nil {
+	_, o, err := newMethod(name, Setup{Objectives: 2, Score: func([]float64) float64 { return 0 }})
+	if err != nil {
 		return nil, err
 	}
-	return o.known, nil
+	return o.Known(), nil
 }
 
 // ErrUnknownMethod is wrapped for a name that no method has registered.
 var ErrUnknownMethod = errors.New("unknown search method")
 
-// newMethod makes a method of a name with options, as in "aging:population=64". The options that there are end up in o.known.
-func newMethod(name string, s Setup, o *Options) (Method, error) {
+// newMethod makes a method of a name with options, as in "aging:population=64".
+func newMethod(name string, s Setup) (Method, *Options, error) {
 	base, rest, _ := strings.Cut(name, ":")
 	mu.RLock()
 	info, ok := methods[base]
 	known := slices.Sorted(maps.Keys(methods))
 	mu.RUnlock()
 	if !ok {
-		return nil, fmt.Errorf("search: %w %q; known: %s", ErrUnknownMethod, base, strings.Join(known, ", "))
+		return nil, nil, fmt.Errorf("search: %w %q; known: %s", ErrUnknownMethod, base, strings.Join(known, ", "))
 	}
-	o.values = map[string]string{}
-	for part := range strings.SplitSeq(rest, ",") {
-		if part == "" {
-			continue
-		}
-		k, v, found := strings.Cut(part, "=")
-		if _, twice := o.values[k]; !found || twice {
-			return nil, fmt.Errorf("search: %s: option %q: write each option once, as NAME=VALUE", name, part)
-		}
-		o.values[k] = v
+	o, err := spaces.ParseOptions(rest)
+	if err != nil {
+		return nil, nil, fmt.Errorf("search: %s: %w", name, err)
 	}
 	m, err := info.New(s, o)
-	if err = errors.Join(o.err, err); err != nil {
-		return nil, fmt.Errorf("search: %s: %w", name, err)
+	if err = errors.Join(o.Err(base), err); err != nil {
+		return nil, nil, fmt.Errorf("search: %s: %w", name, err)
 	}
-	if len(o.values) > 0 {
-		has := make([]string, len(o.known))
-		for i, k := range o.known {
-			has[i] = k.Name
-		}
-		return nil, fmt.Errorf("search: %s: unknown option %s; %s has %s", name, slices.Sorted(maps.Keys(o.values))[0], base, strings.Join(append(has, "none")[:max(1, len(has))], ", "))
-	}
-	return m, nil
+	return m, o, nil
 }

@@ -181,7 +181,7 @@ func newRun(c *Config) (*run, error) {
 		score = func(o []float64) float64 { return o[0] }
 	}
 	r.setup = Setup{Space: c.Space, Initial: initial, Objectives: len(list), Score: score}
-	if r.method, err = newMethod(c.Method, r.setup, &Options{}); err != nil {
+	if r.method, _, err = newMethod(c.Method, r.setup); err != nil {
 		return nil, err
 	}
 	r.state = &State{
