@@ -1,8 +1,6 @@
 package search
 
 import (
-	"math"
-
 	"github.com/zeroshotnas/zeroshot/spaces"
 )
 
@@ -68,8 +66,5 @@ func (o *objective) of(c *Candidate) float64 {
 	if o.Lower {
 		v = -v
 	}
-	if math.IsNaN(v) {
-		return math.Inf(-1)
-	}
-	return v
+	return ordered(v)
 }

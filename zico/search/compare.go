@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"slices"
 	"sync"
 
 	"github.com/zeroshotnas/zeroshot/spaces"
@@ -155,6 +154,3 @@ func (c *Curves) Mean(method, at, quality int) (mean, stderr float64) {
 	}
 	return mean, math.Sqrt(stderr / float64(len(v)*max(1, len(v)-1)))
 }
-
-// Method is the place of a method by its name; -1 if it was not compared.
-func (c *Curves) Method(name string) int { return slices.Index(c.Methods, name) }

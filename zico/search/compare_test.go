@@ -3,6 +3,7 @@ package search
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/zeroshotnas/zeroshot/spaces"
@@ -35,7 +36,7 @@ func TestCompare(t *testing.T) {
 		return c
 	}
 	regret := func(c *Curves, method string, at int) float64 {
-		mean, _ := c.Mean(c.Method(method), at, 0)
+		mean, _ := c.Mean(slices.Index(c.Methods, method), at, 0)
 		return best - mean
 	}
 	var names []string

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"reflect"
 	"runtime"
@@ -76,6 +75,15 @@ func (r *run) header() *Header {
 		}
 	}
 	return h
+}
+
+// limits are the names of the limits.
+func (h *Header) limits() []string {
+	names := make([]string, len(h.Limits))
+	for i, l := range h.Limits {
+		names[i] = l.Name
+	}
+	return names
 }
 
 // differs says in what two runs differ, one sentence each.
@@ -366,11 +374,7 @@ func ReadLog(path string) (*History, error) {
 				return nil, fmt.Errorf("search: %s: %w", path, err)
 			}
 			h.Header = *header
-			var limits []string
-			for _, l := range header.Limits {
-				limits = append(limits, l.Name)
-			}
-			if list, err = findObjectives(header.Objectives, header.Metrics, limits); err != nil {
+			if list, err = findObjectives(header.Objectives, header.Metrics, header.limits()); err != nil {
 				return nil, fmt.Errorf("search: %s: %w", path, err)
 			}
 			continue
@@ -421,10 +425,7 @@ func (h *History) take(e *entry, list []objective) error {
 
 // State is that of the run when it wrote the last line. The recommendations of a Recommender are not known: Best is the candidate with the highest score.
 func (h *History) State() *State {
-	var limits []string
-	for _, l := range h.Header.Limits {
-		limits = append(limits, l.Name)
-	}
+	limits := h.Header.limits()
 	rank := &LogRank{}
 	s := &State{Status: Running, Rejected: map[string]int{}, score: rank.Score, metrics: h.Header.Metrics, limits: limits, Times: h.Times, Kernels: h.Kernels, Compiled: h.Compiled, Elapsed: h.Elapsed}
 	s.objectives, _ = findObjectives(h.Header.Objectives, h.Header.Metrics, limits) // ReadLog has checked them
@@ -444,14 +445,4 @@ func (h *History) State() *State {
 		s.learn(c, evaluated)
 	}
 	return s
-}
-
-// Limit is the largest value that a limit accepts, +Inf for one that only measures or is not there.
-func (h *Header) Limit(name string) float64 {
-	for _, l := range h.Limits {
-		if l.Name == name {
-			return float64(l.Max)
-		}
-	}
-	return math.Inf(1)
 }

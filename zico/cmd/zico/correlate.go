@@ -256,19 +256,14 @@ func (o *correlateOptions) run(ctx context.Context) (*correlate.Scores, error) {
 	return s, err
 }
 
-// live shows on the standard error how far a run is and what the correlations are so far: a line that is written over on a terminal, else a line every half minute.
+// live shows how far a run is and what the correlations are so far.
 type live struct {
-	names    []string // of the proxies whose correlation is shown
-	terminal bool
-	last     time.Time     // of the last line
-	took     time.Duration // to make it
-	drawn    bool
+	statusLine
+	names []string // of the proxies whose correlation is shown
 }
 
 func newLive(list []*proxy.Proxy) *live {
-	l := &live{}
-	info, err := os.Stderr.Stat()
-	l.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+	l := &live{statusLine: newStatusLine()}
 	if i := slices.IndexFunc(list, func(p *proxy.Proxy) bool { return p.Name == "zico" }); i > 0 {
 		list = append([]*proxy.Proxy{list[i]}, slices.Delete(slices.Clone(list), i, i+1)...)
 	}
@@ -281,12 +276,8 @@ func newLive(list []*proxy.Proxy) *live {
 }
 
 func (l *live) show(p correlate.Progress) {
-	every := 30 * time.Second
-	if l.terminal {
-		every = 200 * time.Millisecond
-	}
 	start := time.Now()
-	if len(l.names) == 0 && p.Elapsed < 3*time.Second || p.Done < p.Total && start.Sub(l.last) < max(every, 10*l.took) {
+	if len(l.names) == 0 && p.Elapsed < 3*time.Second || p.Done < p.Total && !l.due() {
 		return
 	}
 	line := fmt.Sprintf("%d of %d architectures", p.Done, p.Total)
@@ -306,18 +297,7 @@ func (l *live) show(p correlate.Progress) {
 			line += fmt.Sprintf("; %s KT %.3f", name, r.KendallTau())
 		}
 	}
-	l.last, l.took, l.drawn = time.Now(), time.Since(start), true
-	if l.terminal {
-		fmt.Fprintf(os.Stderr, "\r\x1b[K%s", line)
-		return
-	}
-	fmt.Fprintln(os.Stderr, line)
-}
-
-func (l *live) end() {
-	if l.terminal && l.drawn {
-		fmt.Fprintln(os.Stderr)
-	}
+	l.statusLine.show(line, start)
 }
 
 // quoted writes arguments as a shell reads them.

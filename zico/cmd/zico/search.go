@@ -360,40 +360,19 @@ func (o *searchOptions) print(s *search.State) error {
 	return nil
 }
 
-// searchLive shows on the standard error how a search is doing: a line that is written over on a terminal, else a line every half minute.
-type searchLive struct {
-	terminal bool
-	last     time.Time
-	drawn    bool
-}
+// searchLive shows how a search is doing.
+type searchLive struct{ statusLine }
 
 func newSearchLive() *searchLive {
-	l := &searchLive{last: time.Now()}
-	info, err := os.Stderr.Stat()
-	l.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+	l := &searchLive{newStatusLine()}
+	l.last = time.Now() // the first line has something to say
 	return l
 }
 
 // Record implements search.Recorder.
 func (l *searchLive) Record(s *search.State, _ *search.Candidate) {
-	every := 30 * time.Second
-	if l.terminal {
-		every = 200 * time.Millisecond
-	}
-	if time.Since(l.last) < every {
-		return
-	}
-	l.last, l.drawn = time.Now(), true
-	line := s.Line()
-	if l.terminal {
-		fmt.Fprintf(os.Stderr, "\r\x1b[K%s", line)
-		return
-	}
-	fmt.Fprintln(os.Stderr, line)
-}
-
-func (l *searchLive) end() {
-	if l.terminal && l.drawn {
-		fmt.Fprintln(os.Stderr)
+	if l.due() {
+		start := time.Now()
+		l.show(s.Line(), start)
 	}
 }
