@@ -32,7 +32,7 @@ type Correlation struct {
 	Proxies    []string // as in "zico", "snip", "all"; default "shared", those that come with ZiCo's pass or need none
 	Sample     int      // architectures drawn from the table; default 100; All for all
 	SampleSeed uint64   // of the draw; a larger sample begins with the smaller one; default 1
-	Store      string   // file that keeps the scores, "none" for none; default correlate.DefaultStore
+	Store      string   // file that keeps the scores, "none" for none; default that of Options.Session or, without one, correlate.DefaultStore
 	Show       string   // proxy in the pictures; default "zico" if it is one, else the first that runs networks
 }
 
@@ -118,6 +118,14 @@ func (c Correlation) config(ctx context.Context, o Options) (*correlate.Config, 
 	case "none":
 		cfg.Store = ""
 	case "":
+		if o.Session != "" {
+			s, err := OpenSession(o.Session)
+			if err != nil {
+				return nil, err
+			}
+			cfg.Store = s.proxies()
+			break
+		}
 		if cfg.Store, err = correlate.DefaultStore(); err != nil {
 			return nil, err
 		}
@@ -205,7 +213,7 @@ func (v *view) update(p correlate.Progress) {
 	}
 	start := time.Now()
 	if gonbui.IsNotebook && p.Done < p.Total && p.Done > 2 {
-		v.bar.below = "<div>" + v.picture(s) + "</div>"
+		v.bar.below = `<div data-zeroshot="picture">` + v.picture(s) + "</div>"
 	}
 	v.bar.draw(rest)
 	v.took = time.Since(start)

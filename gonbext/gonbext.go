@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,6 +44,7 @@ type Options struct {
 	DType     string         // "float32" (default) or "float64"
 	Statistic zico.Statistic // zico.Signed (default) or zico.Absolute
 	Device    string         // "xla:cpu" or "xla:cuda"; default $GOMLX_BACKEND, else "xla:cpu"
+	Session   string         // name of the Session that scores and batches are kept in and found in; default none
 	Quiet     bool           // show nothing, only return
 }
 
@@ -147,59 +149,71 @@ func ScoreModel(name string, fn zico.ModelFn, o Options) (*zico.Result, error) {
 	return res, nil
 }
 
-// session is what a process opens once.
-var session struct {
+// process is what a process opens once.
+var process struct {
 	sync.Mutex
 	backends map[string]*backend.Backend
 	scorers  map[string]*zico.Scorer
 }
 
 func openBackend(device string) (*backend.Backend, error) {
-	session.Lock()
-	defer session.Unlock()
-	if be, ok := session.backends[device]; ok {
+	process.Lock()
+	defer process.Unlock()
+	if be, ok := process.backends[device]; ok {
 		return be, nil
 	}
 	be, err := backend.Open(device)
 	if err != nil {
 		return nil, err
 	}
-	if session.backends == nil {
-		session.backends = map[string]*backend.Backend{}
+	if process.backends == nil {
+		process.backends = map[string]*backend.Backend{}
 	}
-	session.backends[device] = be
+	process.backends[device] = be
 	return be, nil
 }
 
 func scorer(be *backend.Backend, o Options) (*zico.Scorer, error) {
-	session.Lock()
-	defer session.Unlock()
+	process.Lock()
+	defer process.Unlock()
 	key := fmt.Sprint(o.Device, " ", o.DType, " ", o.Statistic)
-	if s, ok := session.scorers[key]; ok {
+	if s, ok := process.scorers[key]; ok {
 		return s, nil
 	}
 	s, err := zico.New(be, zico.Config{DType: o.DType, Statistic: o.Statistic})
 	if err != nil {
 		return nil, err
 	}
-	if session.scorers == nil {
-		session.scorers = map[string]*zico.Scorer{}
+	if process.scorers == nil {
+		process.scorers = map[string]*zico.Scorer{}
 	}
-	session.scorers[key] = s
+	process.scorers[key] = s
 	return s, nil
 }
 
 func prepare(ctx context.Context, o Options) ([]images.Batch, *backend.Backend, error) {
-	src, err := images.Open(o.Images)
-	if err != nil {
-		return nil, nil, err
-	}
-	data, err := src.Batches(ctx, images.Options{Batch: o.Batch, N: o.Batches, Size: o.Size, Seed: o.ImageSeed})
+	data, err := batches(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
 	be, err := openBackend(o.Device)
 	return data, be, err
+}
+
+func batches(ctx context.Context, o Options) ([]images.Batch, error) {
+	want := images.Options{Batch: o.Batch, N: o.Batches, Size: o.Size, Seed: o.ImageSeed}
+	if o.Session != "" {
+		s, err := OpenSession(o.Session)
+		if err != nil {
+			return nil, err
+		}
+		return s.batches(ctx, o.Images, want)
+	}
+	src, err := images.Open(o.Images)
+	if err != nil {
+		return nil, err
+	}
+	return src.Batches(ctx, want)
 }
 
 // run scores requests, of which only the architecture and, where it is not the options', the seed are set. It shows progress and reports errors.
@@ -224,21 +238,46 @@ func run(reqs []zico.Request, o Options) ([]*zico.Result, error) {
 	if err != nil {
 		return nil, report(err, o)
 	}
+	kept, err := o.kept(reqs, data)
+	if err != nil {
+		return nil, report(err, o)
+	}
+	defer kept.close()
 	p := newProgress("scoring", len(reqs), o.Quiet)
-	var results []*zico.Result
+	results := make([]*zico.Result, len(reqs))
+	var left []int // of the requests
+	for i := range reqs {
+		if results[i] = kept.find(i); results[i] == nil {
+			left = append(left, i)
+		}
+	}
+	if n := len(reqs) - len(left); n > 0 {
+		p.what = fmt.Sprintf("scoring (%d from session %s)", n, o.Session)
+		p.done = n
+	}
+	ask := make([]zico.Request, len(left))
+	for k, i := range left {
+		ask[k] = reqs[i]
+	}
 	var errs []error
-	for res, err := range s.ScoreAll(ctx, data, reqs) {
+	for res, err := range s.ScoreAll(ctx, data, ask) {
+		if ctx.Err() != nil {
+			break
+		}
+		i := left[0]
+		left = left[1:]
 		if err != nil {
-			if ctx.Err() != nil {
-				break
-			}
 			errs = append(errs, err)
 			continue
 		}
-		results = append(results, res)
+		results[i] = res
+		if err := kept.put(i, res); err != nil {
+			errs = append(errs, err)
+		}
 		p.step()
 	}
 	p.end()
+	results = slices.DeleteFunc(results, func(r *zico.Result) bool { return r == nil })
 	if ctx.Err() != nil {
 		errs = append(errs, fmt.Errorf("interrupted: %d of %d scored: %w", len(results), len(reqs), ctx.Err()))
 	}

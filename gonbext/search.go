@@ -58,9 +58,10 @@ type SearchOptions struct {
 	Noise     float64  // look up ranks (0 to 1) with this much normal noise in place of accuracies
 	NoiseSeed uint64   // default 1
 
-	Log   string // file that keeps the run: a cell that is run again goes on with it; default: none
-	Top   int    // architectures in the table; default 10
-	Quiet bool   // show nothing, only return
+	Log     string // file that keeps the run: a cell that is run again goes on with it; default one of Session, or none
+	Session string // name of the Session that keeps the run and the batches; default none
+	Top     int    // architectures in the table; default 10
+	Quiet   bool   // show nothing, only return
 }
 
 func (o SearchOptions) withDefaults() (SearchOptions, error) {
@@ -106,12 +107,21 @@ func (o SearchOptions) withDefaults() (SearchOptions, error) {
 	if o.Images == "" {
 		o.Images = p.Images
 	}
+	if o.Session != "" && o.Log == "" {
+		s, err := OpenSession(o.Session)
+		if err != nil {
+			return o, err
+		}
+		if o.Log, err = s.log(o); err != nil {
+			return o, err
+		}
+	}
 	return o, nil
 }
 
 // scoring are the options in the form that Score takes.
 func (o SearchOptions) scoring() Options {
-	return Options{Space: o.Space, Images: o.Images, Batch: o.Batch, Batches: o.Batches, Size: o.Size, Seed: o.Weights, ImageSeed: o.Weights, DType: o.DType, Statistic: o.Statistic, Device: o.Device, Quiet: o.Quiet}
+	return Options{Space: o.Space, Images: o.Images, Batch: o.Batch, Batches: o.Batches, Size: o.Size, Seed: o.Weights, ImageSeed: o.Weights, DType: o.DType, Statistic: o.Statistic, Device: o.Device, Session: o.Session, Quiet: o.Quiet}
 }
 
 // Search searches a space for the architectures with the best scores within a budget, and shows while it runs how far it is: the best score so far, the scores against the cost with what is Pareto-optimal, what became of the proposals, where the time goes, and the best architectures.
@@ -375,7 +385,7 @@ func (v *searchView) end(s *search.State) {
 	}
 }
 
-// bar is a progress bar with a line behind it.
+// bar is a progress bar with a line behind it. The marks data-zeroshot are for those who read the page by program.
 func bar(part float64, line string) string {
-	return `<progress max="1" value="` + strconv.FormatFloat(part, 'f', 3, 64) + `"></progress> <span>` + html.EscapeString(line) + `</span>`
+	return `<progress max="1" value="` + strconv.FormatFloat(part, 'f', 3, 64) + `"></progress> <span data-zeroshot="status">` + html.EscapeString(line) + `</span>`
 }
