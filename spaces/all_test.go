@@ -19,7 +19,7 @@ import (
 )
 
 // specs are all spaces, with the options under which they are another set of architectures or of networks.
-var specs = []string{"natstss", "natssss", "nasbench101", "transnas", "transnas:macro=1", "masternet", "masternet:reslink=1,se=1", "darts", "darts:C=48,cells=14,imagenet=1", "plain", "plain:bn=0", "kernels"}
+var specs = []string{"natstss", "natstss:super=1", "natssss", "nasbench101", "transnas", "transnas:macro=1", "masternet", "masternet:reslink=1,se=1", "darts", "darts:C=48,cells=14,imagenet=1", "plain", "plain:bn=0", "kernels"}
 
 // each runs a subtest for each space.
 func each(t *testing.T, test func(t *testing.T, s spaces.Space, rng *rand.Rand)) {

@@ -20,7 +20,7 @@ func TestOwnSpace(t *testing.T) {
 
 func TestOptionsOf(t *testing.T) {
 	got, err := spaces.OptionsOf("natstss")
-	want := []spaces.Option{{Name: "C", Default: 16, Min: 1, Max: 4096, Doc: "channels of the first stage"}, {Name: "N", Default: 5, Min: 1, Max: 100, Doc: "cells in a stage"}}
+	want := []spaces.Option{{Name: "C", Default: 16, Min: 1, Max: 4096, Doc: "channels of the first stage"}, {Name: "N", Default: 5, Min: 1, Max: 100, Doc: "cells in a stage"}, {Name: "super", Max: 1, Doc: "1: supernets, which mix operations on an edge, are described too"}}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("OptionsOf gives %v, %v, want %v", got, err, want)
 	}

@@ -39,8 +39,7 @@ type feed struct {
 // newDataset checks batches, of which there must be at least least.
 func (s *Scorer) newDataset(data []images.Batch, least int) (*dataset, error) {
 	if len(data) < least {
-		number := []string{"no", "one", "two"}[least]
-		return nil, fmt.Errorf("zico: %d batches; what is asked for needs at least %s: ZiCo compares gradients between batches", len(data), number)
+		return nil, fmt.Errorf("zico: %d batches; what is asked for needs at least %d: ZiCo compares gradients between batches", len(data), least)
 	}
 	if err := images.Alike(data); err != nil {
 		return nil, fmt.Errorf("zico: %w", err)

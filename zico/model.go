@@ -331,6 +331,8 @@ func wholeGraph(nd *net.Node, x, y kernel.Act, in []*Node) *Node {
 		return Sigmoid(in[0])
 	case net.Gate:
 		return Mul(in[0], in[1])
+	case net.Scale:
+		return MulScalar(in[0], nd.Factor)
 	case net.Zero:
 		return Zeros(in[0].Graph(), y.Shape())
 	}

@@ -92,7 +92,8 @@ func everyOp(t testing.TB) *net.Network {
 	q := b.Add(net.Node{Op: net.AvgPool, In: []int{y}, Kernel: 3, Stride: 2, Pad: 1, CountPad: true})
 	r := b.BatchNorm("", b.Conv("strided", b.ReLU(y), 10, 1, 2), 0)
 	z := b.Add(net.Node{Op: net.Zero, In: []int{p}})
-	y = b.ReLU(b.ReLU(b.Sum(p, q, r, z)))
+	y = b.Add(net.Node{Op: net.Scale, In: []int{b.Sum(p, q, r, z)}, Factor: 0.2})
+	y = b.ReLU(b.ReLU(y))
 	n, err := b.Network(b.Head("classifier", y, 10))
 	if err != nil {
 		t.Fatal(err)
@@ -211,7 +212,7 @@ func TestBadData(t *testing.T) {
 	fresh := func() []images.Batch { return batches(t, "formula", images.Options{Batch: 4, Seed: 1}) }
 	s := scorer(t, zico.Config{})
 	for want, spoil := range map[string]func([]images.Batch) []images.Batch{
-		"at least two":                       func(b []images.Batch) []images.Batch { return b[:1] },
+		"at least 2":                         func(b []images.Batch) []images.Batch { return b[:1] },
 		"image 2 has the value NaN at row 1": func(b []images.Batch) []images.Batch { b[1].Pixels[2*3072+96] = float32(math.NaN()); return b },
 		"image 0 has the value +Inf":         func(b []images.Batch) []images.Batch { b[0].Pixels[0] = float32(math.Inf(1)); return b },
 		"image 3 has label 10":               func(b []images.Batch) []images.Batch { b[0].Labels[3] = 10; return b },
@@ -228,6 +229,25 @@ func TestBadData(t *testing.T) {
 		if _, err := s.Score(context.Background(), n, 1, spoil(fresh())); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the error is %v, want one with %q", err, want)
 		}
+	}
+}
+
+// TestRanges checks that ranges of batches that cannot be compared are errors; what they give is tested in package proxy.
+func TestRanges(t *testing.T) {
+	n, s := cell(t, "1462", 32), scorer(t, zico.Config{})
+	data := batches(t, "formula", images.Options{Batch: 4, N: 3})
+	for _, q := range []zico.Query{
+		{Needs: zico.NeedRatios, Ranges: []zico.Range{{From: 0, To: 2}, {From: 1, To: 2}}},
+		{Needs: zico.NeedRatios, Ranges: []zico.Range{{From: -1, To: 2}}},
+		{Needs: zico.NeedProducts, Ranges: []zico.Range{{From: 0, To: 3}}},
+	} {
+		if _, err := s.Observe(context.Background(), n, 1, data, q); err == nil || !strings.Contains(err.Error(), "a range needs at least two") {
+			t.Errorf("%+v gives %v", q, err)
+		}
+	}
+	q := zico.Query{Needs: zico.NeedRatios, Ranges: []zico.Range{{From: 2, To: 4}}}
+	if _, err := s.Observe(context.Background(), n, 1, data, q); err == nil || !strings.Contains(err.Error(), "3 batches; what is asked for needs at least 4") {
+		t.Errorf("%+v gives %v", q, err)
 	}
 }
 

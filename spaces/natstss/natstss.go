@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,7 +44,11 @@ type Space struct{ C, N int }
 
 func init() {
 	spaces.Register("natstss", func(o *spaces.Options) spaces.Space {
-		return Space{C: o.Int("C", 16, 1, 4096, "channels of the first stage"), N: o.Int("N", 5, 1, 100, "cells in a stage")}
+		s := Space{C: o.Int("C", 16, 1, 4096, "channels of the first stage"), N: o.Int("N", 5, 1, 100, "cells in a stage")}
+		if o.Int("super", 0, 0, 1, "1: supernets, which mix operations on an edge, are described too") == 1 {
+			return Super{s}
+		}
+		return s
 	})
 }
 
@@ -68,16 +73,31 @@ func (s Space) Parse(str string) (spaces.Arch, error) {
 }
 
 func (s Space) parse(str string) (cell, error) {
-	var c cell
-	fail := func(pos int, format string, args ...any) (cell, error) {
-		return cell{}, &spaces.ParseError{Space: s.Name(), Input: str, Pos: pos, Want: fmt.Sprintf(format, args...)}
+	m, err := scan(s.Name(), str, func(text string) (uint8, int, string) {
+		if i := slices.Index(Ops[:], text); i >= 0 {
+			return 1 << i, 0, ""
+		}
+		return 0, 0, "an operation (" + strings.Join(Ops[:], ", ") + ")"
+	})
+	c, _ := m.cell()
+	return c, err
+}
+
+// scan reads what Parse takes. set reads what stands for the operations of an edge and gives them, a bit each, or what it wants and at which of its bytes.
+func scan(space, str string, set func(text string) (ops uint8, at int, want string)) (mix, error) {
+	var m mix
+	fail := func(pos int, format string, args ...any) (mix, error) {
+		return mix{}, &spaces.ParseError{Space: space, Input: str, Pos: pos, Want: fmt.Sprintf(format, args...)}
 	}
 	if str != "" && strings.Trim(str, "0123456789") == "" {
 		i, err := strconv.Atoi(str)
 		if err != nil || i >= Size {
 			return fail(0, "the index must be below %d", Size)
 		}
-		return fromIndex(i), nil
+		for e, op := range fromIndex(i) {
+			m[e] = 1 << op
+		}
+		return m, nil
 	}
 	pos := 0
 	take := func(want string) bool {
@@ -96,18 +116,16 @@ func (s Space) parse(str string) (cell, error) {
 				return fail(pos, `expected "|" before the edges of node %d`, edge[1])
 			}
 		}
-		name, _, found := strings.Cut(str[pos:], "~")
-		op := -1
-		for i, o := range Ops {
-			if o == name {
-				op = i
-			}
+		text, _, found := strings.Cut(str[pos:], "~")
+		if !found {
+			text = ""
 		}
-		if !found || op < 0 {
-			return fail(pos, "expected an operation (%s) and ~%d", strings.Join(Ops[:], ", "), edge[0])
+		ops, at, want := set(text)
+		if ops == 0 {
+			return fail(pos+at, "expected %s and ~%d", want, edge[0])
 		}
-		c[e] = uint8(op)
-		pos += len(name)
+		m[e] = ops
+		pos += len(text)
 		if !take("~" + strconv.Itoa(edge[0])) {
 			return fail(pos, "the edge from node %d to node %d is written ~%d", edge[0], edge[1], edge[0])
 		}
@@ -118,10 +136,15 @@ func (s Space) parse(str string) (cell, error) {
 	if pos != len(str) {
 		return fail(pos, "nothing may follow the six edges")
 	}
-	return c, nil
+	return m, nil
 }
 
 func (c cell) arch() spaces.Arch {
+	return join(func(edge int) string { return Ops[c[edge]] })
+}
+
+// join writes a cell, whose edges have the given operations.
+func join(op func(edge int) string) spaces.Arch {
 	var b strings.Builder
 	for e, edge := range edges {
 		if edge[0] == 0 {
@@ -130,7 +153,7 @@ func (c cell) arch() spaces.Arch {
 			}
 			b.WriteByte('|')
 		}
-		fmt.Fprintf(&b, "%s~%d|", Ops[c[e]], edge[0])
+		fmt.Fprintf(&b, "%s~%d|", op(e), edge[0])
 	}
 	return spaces.Arch(b.String())
 }
@@ -204,10 +227,15 @@ func (s Space) Network(a spaces.Arch, in spaces.Input) (*net.Network, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.stack(string(a), in, c.build)
+}
+
+// stack makes the network of which cell adds each cell to.
+func (s Space) stack(name string, in spaces.Input, cell func(b *net.Builder, name string, x int) int) (*net.Network, error) {
 	if in.Classes < 1 {
 		return nil, fmt.Errorf("%s: %d classes; at least one is needed", s.Name(), in.Classes)
 	}
-	b := net.NewBuilder(string(a), net.Shape{C: 3, H: in.Size, W: in.Size})
+	b := net.NewBuilder(name, net.Shape{C: 3, H: in.Size, W: in.Size})
 	x := b.BatchNorm("stem.1", b.Conv("stem.0", 0, s.C, 3, 1), 0)
 	k := 0 // position among cells and residual blocks
 	for stage := range 3 {
@@ -216,7 +244,7 @@ func (s Space) Network(a spaces.Arch, in spaces.Input) (*net.Network, error) {
 			k++
 		}
 		for range s.N {
-			x = c.build(b, fmt.Sprintf("cells.%d", k), x)
+			x = cell(b, fmt.Sprintf("cells.%d", k), x)
 			k++
 		}
 	}
@@ -229,29 +257,30 @@ func (c cell) build(b *net.Builder, name string, x int) int {
 	nodes := []int{x}
 	var terms []int
 	for e, edge := range edges {
-		from := nodes[edge[0]]
-		switch c[e] {
-		case none:
-			terms = append(terms, b.Add(net.Node{Op: net.Zero, In: []int{from}}))
-		case skip:
-			terms = append(terms, from)
-		case conv1x1, conv3x3:
-			kernel := 1
-			if c[e] == conv3x3 {
-				kernel = 3
-			}
-			layer := fmt.Sprintf("%s.layers.%d.op", name, e)
-			conv := b.Conv(layer+".1", b.ReLU(from), b.Shape(from).C, kernel, 1)
-			terms = append(terms, b.BatchNorm(layer+".2", conv, 0))
-		case avgPool:
-			terms = append(terms, b.Add(net.Node{Op: net.AvgPool, In: []int{from}, Kernel: 3, Stride: 1, Pad: 1}))
-		}
+		terms = append(terms, addOp(b, int(c[e]), fmt.Sprintf("%s.layers.%d.op", name, e), nodes[edge[0]]))
 		if edge[0] == edge[1]-1 { // the last edge into its node
 			nodes = append(nodes, b.Sum(terms...))
 			terms = nil
 		}
 	}
 	return nodes[3]
+}
+
+// addOp adds an operation on a node, with modules named below name.
+func addOp(b *net.Builder, op int, name string, from int) int {
+	switch op {
+	case none:
+		return b.Add(net.Node{Op: net.Zero, In: []int{from}})
+	case conv1x1, conv3x3:
+		kernel := 1
+		if op == conv3x3 {
+			kernel = 3
+		}
+		return b.BatchNorm(name+".2", b.Conv(name+".1", b.ReLU(from), b.Shape(from).C, kernel, 1), 0)
+	case avgPool:
+		return b.Add(net.Node{Op: net.AvgPool, In: []int{from}, Kernel: 3, Stride: 1, Pad: 1})
+	}
+	return from // skip
 }
 
 // Reduction adds NATS-Bench's residual block of stride 2 (xautodl's ResNetBasicblock) from node x to out channels, with modules named below name, and returns its output. Both of the benchmark's spaces have it.

@@ -96,7 +96,14 @@ func (b *Builder) Shape(node int) Shape {
 	return b.net.Nodes[node].Shape
 }
 
-// SetLayer gives a weighted node another ordinal than its order of creation. Network checks that the ordinals are still 0..n-1.
+// Skip leaves out n ordinals: those of weighted layers that a larger network has here, so that the layers of both draw the same weights.
+func (b *Builder) Skip(n int) {
+	if b.err == nil {
+		b.net.Layers += n
+	}
+}
+
+// SetLayer gives a weighted node another ordinal than its order of creation. Network checks that none is given twice.
 func (b *Builder) SetLayer(node, layer int) {
 	if b.err != nil {
 		return

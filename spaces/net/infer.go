@@ -3,6 +3,7 @@ package net
 import (
 	"errors"
 	"fmt"
+	"math"
 )
 
 // ErrShape marks a layer whose input has no valid output shape: a window larger than the padded picture, channels that do not divide into groups, sums of unequal shapes, numbers too large to count with.
@@ -118,6 +119,10 @@ func (n *Network) infer(i int) error {
 	case BatchNorm:
 		if !(nd.Eps > 0) { // NaN is not positive either
 			return fail("epsilon %g must be positive", nd.Eps)
+		}
+	case Scale:
+		if nd.Factor == 0 || math.IsNaN(nd.Factor) || math.IsInf(nd.Factor, 0) {
+			return fail("factor %g must be finite and not 0; a path of zeros is a Zero layer", nd.Factor)
 		}
 	case ReLU, Shift, Sigmoid:
 	default:

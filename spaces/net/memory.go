@@ -1,6 +1,6 @@
 package net
 
-// PeakMemory estimates the most memory that inference of one image takes, bytes: all weights, and the activations that live at once, in float32. Layers run in the order of the nodes; an activation is freed after its last reader, and batch norms, rectifiers, sigmoids and flattening write over their input where nothing else reads it, as inference engines do. Scratch memory of convolutions is not counted. n must be valid.
+// PeakMemory estimates the most memory that inference of one image takes, bytes: all weights, and the activations that live at once, in float32. Layers run in the order of the nodes; an activation is freed after its last reader, and batch norms, rectifiers, sigmoids, scaling and flattening write over their input where nothing else reads it, as inference engines do. Scratch memory of convolutions is not counted. n must be valid.
 func PeakMemory(n *Network) int64 {
 	last := make([]int, len(n.Nodes)) // the last reader of each node
 	readers := make([]int, len(n.Nodes))
@@ -23,7 +23,7 @@ func PeakMemory(n *Network) int64 {
 		nd := &n.Nodes[i]
 		owner[i] = i
 		switch nd.Op {
-		case BatchNorm, ReLU, Sigmoid:
+		case BatchNorm, ReLU, Sigmoid, Scale:
 			if j := nd.In[0]; readers[j] == 1 && owner[j] != 0 {
 				owner[i] = owner[j]
 			}

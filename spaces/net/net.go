@@ -42,9 +42,11 @@ const (
 	Gate
 	// Zero is x*0: a path that carries exact zeros forwards and backwards. It has its input's shape or, where Shape is set beforehand, that one.
 	Zero
+	// Scale multiplies by a constant (Factor), as the operations of an edge of a supernet are weighted.
+	Scale
 )
 
-var opNames = [...]string{"input", "conv", "batchnorm", "relu", "avgpool", "maxpool", "globalavgpool", "linear", "add", "concat", "slice", "shift", "sigmoid", "gate", "zero"}
+var opNames = [...]string{"input", "conv", "batchnorm", "relu", "avgpool", "maxpool", "globalavgpool", "linear", "add", "concat", "slice", "shift", "sigmoid", "gate", "zero", "scale"}
 
 // String returns the lower-case name of the operation.
 func (o Op) String() string {
@@ -85,6 +87,7 @@ type Node struct {
 	Eps      float64
 	Momentum float64 // BatchNorm: share of the batch in the running statistics; 0 means 0.1, PyTorch's default
 	From, To int     // Slice
+	Factor   float64 // Scale
 
 	// Shape is the output's shape, filled in by Builder and by Infer (Zero: see there).
 	Shape Shape

@@ -136,6 +136,10 @@ func run(n *net.Network, image []float64, salt func(layer int) float64) []float6
 			for k, p := range x {
 				y[k] = p * out[nd.In[1]][k/(s.H*s.W)]
 			}
+		case net.Scale:
+			for k, p := range x {
+				y[k] = nd.Factor * p
+			}
 		case net.Zero:
 		default:
 			panic("the test does not know " + nd.Op.String())
@@ -207,7 +211,7 @@ func randomNetwork(rng *rand.Rand) (*net.Network, error) {
 		x := any()
 		c, in := b.Shape(x).C, []int{x}
 		var nd net.Node
-		switch net.Op(1 + rng.IntN(14)) {
+		switch net.Op(1 + rng.IntN(15)) {
 		case net.Conv:
 			nd = net.Node{Op: net.Conv, Out: c * (1 + rng.IntN(2)), Kernel: 1 + 2*rng.IntN(2), Bias: rng.IntN(3) == 0}
 			nd.Dilation = rng.IntN(3)
@@ -243,6 +247,8 @@ func randomNetwork(rng *rand.Rand) (*net.Network, error) {
 			nd.Op = net.Shift
 		case net.Sigmoid:
 			nd.Op = net.Sigmoid
+		case net.Scale:
+			nd = net.Node{Op: net.Scale, Factor: 0.2}
 		default:
 			nd.Op = net.Zero
 		}
@@ -352,6 +358,7 @@ func TestPruneZeros(t *testing.T) {
 		"concat":          {false, func(b *net.Builder, x, z int) int { return b.Add(net.Node{Op: net.Concat, In: []int{z, x}}) }},
 		"slice":           {true, func(b *net.Builder, x, z int) int { return b.Add(net.Node{Op: net.Slice, In: []int{z}, To: 2}) }},
 		"shift":           {true, func(b *net.Builder, x, z int) int { return b.Add(net.Node{Op: net.Shift, In: []int{z}}) }},
+		"scale":           {true, func(b *net.Builder, x, z int) int { return b.Add(net.Node{Op: net.Scale, In: []int{z}, Factor: 2}) }},
 		"sigmoid":         {false, func(b *net.Builder, x, z int) int { return b.Add(net.Node{Op: net.Sigmoid, In: []int{z}}) }},
 		"gated zeros": {true, func(b *net.Builder, x, z int) int {
 			return b.Add(net.Node{Op: net.Gate, In: []int{z, b.Add(net.Node{Op: net.GlobalAvgPool, In: []int{x}})}})
@@ -434,6 +441,7 @@ func TestBad(t *testing.T) {
 			return b.Add(net.Node{Op: net.Conv, In: []int{0}, Out: 4, Kernel: 3, Pad: 1, Dilation: math.MaxInt})
 		},
 		"stride -1": func(b *net.Builder) int { return b.Conv("", 0, 4, 3, -1) },
+		"factor 0":  func(b *net.Builder) int { return b.Add(net.Node{Op: net.Scale, In: []int{0}}) },
 		"needs 2":   func(b *net.Builder) int { return b.Add(net.Node{Op: net.Gate, In: []int{0}}) },
 	} {
 		b := net.NewBuilder("bad", in)

@@ -57,6 +57,8 @@ func (nd *Node) Label() string {
 		return nd.Op.String() + " " + window()
 	case Linear:
 		return fmt.Sprintf("linear %d", nd.Out)
+	case Scale:
+		return fmt.Sprintf("scale %.4g", nd.Factor)
 	case Slice:
 		return fmt.Sprintf("slice %d:%d", nd.From, nd.To)
 	}

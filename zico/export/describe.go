@@ -43,11 +43,11 @@ type Layer struct {
 
 // Describe describes a network. Space, Arch and Index are those of about.
 func Describe(n *net.Network, about About) (*Description, error) {
-	d := &Description{Arch: string(about.Arch), Pixels: n.Input.H, Classes: n.Classes, Params: net.Params(n), FLOPs: map[string]int64{}, Weighted: n.Layers, Dead: []string{}}
+	d := &Description{Arch: string(about.Arch), Pixels: n.Input.H, Classes: n.Classes, Params: net.Params(n), FLOPs: map[string]int64{}, Dead: []string{}}
 	if about.Space != nil {
 		d.Space = about.Space.Name()
 	}
-	if x, ok := about.Space.(spaces.Indexer); ok {
+	if x, ok := about.Space.(spaces.Indexer); ok && !spaces.IsSupernet(about.Space, about.Arch) {
 		i, err := x.Index(about.Arch)
 		if err != nil {
 			return nil, err
@@ -60,6 +60,9 @@ func Describe(n *net.Network, about About) (*Description, error) {
 	_, dead := net.Prune(n)
 	for i := range n.Nodes {
 		nd := &n.Nodes[i]
+		if nd.Op.HasWeights() {
+			d.Weighted++
+		}
 		l := Layer{Node: i, Op: nd.Op.String(), Label: nd.Label(), Name: nd.Name, Inputs: nd.In, Shape: [3]int{nd.Shape.C, nd.Shape.H, nd.Shape.W}, Params: net.NodeParams(n, i), FLOPs: map[string]int64{}}
 		if l.Inputs == nil {
 			l.Inputs = []int{}
@@ -91,6 +94,7 @@ type exactLayer struct {
 	Momentum float64 `json:"momentum,omitempty"` // share of the batch in the running statistics
 	From     *int    `json:"from,omitempty"`     // slice: channels from (included) to (excluded)
 	To       *int    `json:"to,omitempty"`
+	Factor   float64 `json:"factor,omitempty"` // scale
 }
 
 // JSON is the network as a JSON object, a layer a line: a Description whose layers also say how to build them, with the score of about. Its layers are enough to make the network in another program.
@@ -128,6 +132,8 @@ func JSON(n *net.Network, about About) ([]byte, error) {
 			l.Eps, l.Momentum = nd.Eps, momentum(nd)
 		case net.AvgPool, net.MaxPool:
 			l.Kernel, l.Stride, l.Pad, l.CountPad = nd.Kernel, nd.Stride, nd.Pad, nd.CountPad
+		case net.Scale:
+			l.Factor = nd.Factor
 		case net.Slice:
 			l.From, l.To = &nd.From, &nd.To
 		}

@@ -474,6 +474,8 @@ func (w *pythonWriter) express(i int, values []value) value {
 		call("torch.sigmoid(%s)", in[0])
 	case net.Gate:
 		call("%s * %s", in[0], in[1])
+	case net.Scale:
+		call("%s * %s", postfix(in[0]), strconv.FormatFloat(nd.Factor, 'g', -1, 64))
 	case net.Zero:
 		if s := nd.Shape; s == n.Nodes[w.in[i][0]].Shape {
 			call("%s * 0", in[0])

@@ -53,6 +53,12 @@ type Translate struct {
 // ZeroFill makes an activation of zeros from nothing.
 type ZeroFill struct{ X Act }
 
+// Scaling multiplies by a constant. It is its own gradient: dy to dx.
+type Scaling struct {
+	X      Act
+	Factor float64
+}
+
 // Name implements Op.
 func (o Sum) Name() string { return fmt.Sprintf("sum %d terms, masked %v, %v", o.Terms, o.Masked, o.X) }
 
@@ -131,6 +137,17 @@ func (o ChannelsGrad) Inputs() []shapes.Shape {
 
 // Inputs implements Op.
 func (o Translate) Inputs() []shapes.Shape { return []shapes.Shape{o.X.Shape()} }
+
+// Name implements Op.
+func (o Scaling) Name() string { return fmt.Sprintf("scale %g %v", o.Factor, o.X) }
+
+// Inputs implements Op.
+func (o Scaling) Inputs() []shapes.Shape { return []shapes.Shape{o.X.Shape()} }
+
+// Graph implements Op.
+func (o Scaling) Graph(_ string, g *Graph, in []*Node) []*Node {
+	return []*Node{MulScalar(in[0], o.Factor)}
+}
 
 // Inputs implements Op.
 func (o ZeroFill) Inputs() []shapes.Shape { return nil }

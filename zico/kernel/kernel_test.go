@@ -321,6 +321,7 @@ func TestOpsAgainstAutodiff(t *testing.T) {
 			z := Concatenate([]*Node{Slice(in[0], AxisRange(), AxisRange(1), AxisRange(), AxisRange()), ZerosLike(Slice(in[0], AxisRange(), AxisRange(0, 1), AxisRange(), AxisRange()))}, 1)
 			return Concatenate([]*Node{Slice(z, AxisRange(), AxisRange(), AxisRange(1), AxisRange()), ZerosLike(Slice(z, AxisRange(), AxisRange(), AxisRange(0, 1), AxisRange()))}, 2)
 		}, Translate{X: x, Back: true}, func(x, y, dy []float64) []any { return []any{dy} }},
+		{"scale", Scaling{x, 0.2}, func(in []*Node) *Node { return MulScalar(in[0], 0.2) }, Scaling{x, 0.2}, func(x, y, dy []float64) []any { return []any{dy} }},
 		{"channels", Channels{x, 1, 4}, func(in []*Node) *Node { return SliceAxis(in[0], 3, AxisRange(1, 4)) }, ChannelsGrad{x, 1, 4}, func(x, y, dy []float64) []any { return []any{dy} }},
 		{"linear", Linear{X: vec, Out: 4}, func(in []*Node) *Node { return Reshape(Dot(Reshape(in[0], -1, 5), in[1]).Product(), -1, 1, 1, 4) }, LinearInputGrad{X: vec, Out: 4}, func(x, y, dy []float64) []any { return []any{dy, nil} }},
 		{"gate", Gate{x}, func(in []*Node) *Node { return Mul(in[0], in[1]) }, GateGrad{x}, func(x, y, dy []float64) []any { return []any{dy, x, nil} }},

@@ -42,7 +42,7 @@ func vectorized(op Op) bool {
 		return o.Raw
 	case WeightProducts, NormProducts, ChannelProducts, FeatureDistance, Signs, SignSum, GradGram, Covariances, BatchNormTangent, Seed:
 		return true
-	case Linear, LinearInputGrad, Moments, BatchNormGrad, AvgPooling, AvgPoolingGrad, MaxPooling, MaxPoolingGrad, GlobalPooling, GlobalPoolingGrad:
+	case Linear, LinearInputGrad, Moments, BatchNormGrad, AvgPooling, AvgPoolingGrad, MaxPooling, MaxPoolingGrad, GlobalPooling, GlobalPoolingGrad, Scaling:
 		return true
 	case Merge, Sum, Statistic:
 		return len(o.Inputs()) <= simd.MaxTerms

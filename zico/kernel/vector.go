@@ -316,6 +316,12 @@ func (o Sum) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
 	k.Sum(o.X.Shape().Size(), o.Terms, o.Masked, in, out[0])
 }
 
+func (o Scaling) outputs() []shapes.Shape { return one(o.X.Shape()) }
+
+func (o Scaling) vector(k *simd.Kernels, in, out []unsafe.Pointer) {
+	k.Scale(o.X.Shape().Size(), o.Factor, in[0], out[0])
+}
+
 func (a Act) pool(k, s, p int, countPad bool) simd.Pool {
 	return simd.Pool{Images: a.Batches * a.Images, H: a.H, W: a.W, C: a.C, Kernel: k, Stride: s, Pad: p, CountPad: countPad}
 }

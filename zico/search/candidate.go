@@ -28,6 +28,8 @@ type Candidate struct {
 	Iteration int // from 0
 	Arch      spaces.Arch
 	Verdict   Verdict
+	// Supernet says that Arch is no architecture of the space but a supernet (spaces.Relaxer), which is scored to decide what is in it and never is a result: State keeps it apart, and limits measure it without rejecting it.
+	Supernet bool
 	// Reason is the name of the limit that a Rejected candidate breaks, and the error of a Failed one.
 	Reason string
 	// First is the iteration that a Duplicate repeats.

@@ -41,7 +41,7 @@ func TestCompare(t *testing.T) {
 	}
 	var names []string
 	for _, m := range Methods() {
-		if m.Name != "script" {
+		if m.Name != "script" && m.Fits == nil { // the table has no supernets
 			names = append(names, m.Name)
 		}
 	}

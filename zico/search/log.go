@@ -104,6 +104,7 @@ func (h *Header) differs(o *Header) []string {
 type entry struct {
 	Iteration *int             `json:"i,omitempty"`
 	Arch      spaces.Arch      `json:"arch,omitempty"`
+	Supernet  bool             `json:"supernet,omitempty"`
 	Costs     []journal.Number `json:"costs,omitempty"`
 	Values    []journal.Number `json:"values,omitempty"`
 	Rejected  string           `json:"rejected,omitempty"`
@@ -142,7 +143,7 @@ func floats(list []journal.Number) []float64 {
 }
 
 func newEntry(c *Candidate) *entry {
-	e := &entry{Iteration: &c.Iteration, Arch: c.Arch}
+	e := &entry{Iteration: &c.Iteration, Arch: c.Arch, Supernet: c.Supernet}
 	switch c.Verdict {
 	case Scored:
 		e.Costs, e.Values = values(c.Costs), values(c.Values)
@@ -158,7 +159,7 @@ func newEntry(c *Candidate) *entry {
 
 // candidate is what the entry says, but for the objectives; what a Duplicate repeats is not filled in.
 func (e *entry) candidate() *Candidate {
-	c := &Candidate{Iteration: *e.Iteration, Arch: e.Arch, Costs: floats(e.Costs), Values: floats(e.Values)}
+	c := &Candidate{Iteration: *e.Iteration, Arch: e.Arch, Supernet: e.Supernet, Costs: floats(e.Costs), Values: floats(e.Values)}
 	switch {
 	case e.Same != nil:
 		c.Verdict, c.First = Duplicate, *e.Same

@@ -53,6 +53,8 @@ type Info struct {
 	Name   string
 	Doc    string // what it does, in a few sentences
 	Source string // the paper, and the program where it follows one
+	// Fits says why the method cannot search a space; nil where it can. A method without Fits can search every one.
+	Fits func(s spaces.Space) error
 	// New makes the method. It takes its options with Options.Int; those that it does not take are an error of the caller.
 	New func(s Setup, o *Options) (Method, error)
 }
@@ -106,6 +108,11 @@ func newMethod(name string, s Setup) (Method, *Options, error) {
 	mu.RUnlock()
 	if !ok {
 		return nil, nil, fmt.Errorf("search: %w %q; known: %s", ErrUnknownMethod, base, strings.Join(known, ", "))
+	}
+	if info.Fits != nil && s.Space != nil {
+		if err := info.Fits(s.Space); err != nil {
+			return nil, nil, fmt.Errorf("search: %s: %w", name, err)
+		}
 	}
 	o, err := spaces.ParseOptions(rest)
 	if err != nil {

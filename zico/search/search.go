@@ -354,6 +354,7 @@ func (r *run) issue(ctx context.Context, a spaces.Arch) (*slot, error) {
 	if err != nil {
 		return s, err
 	}
+	c.Supernet = spaces.IsSupernet(r.Space, a)
 	if !r.Fresh {
 		if s.first = r.seen[a]; s.first == nil {
 			r.seen[a] = c
@@ -407,7 +408,7 @@ func (r *run) check(ctx context.Context, c *Candidate) error {
 			return nil
 		}
 		c.Costs = append(c.Costs, v)
-		if !(v <= l.Max) {
+		if !(v <= l.Max) && !c.Supernet {
 			c.Verdict, c.Reason = Rejected, l.Name
 			return nil
 		}
@@ -480,7 +481,7 @@ func (r *run) fold(ctx context.Context) error {
 		r.Recorder.Record(r.state, c)
 	}
 	// Failed counts those that were proposed again, too.
-	if s.err != nil && r.state.Evaluations >= hopeless && len(r.state.scored) == 0 {
+	if s.err != nil && r.state.Evaluations >= hopeless && len(r.state.scored)+r.state.Supernets == 0 {
 		return fmt.Errorf("search: each of the first %d candidates failed; the last, %s: %w", r.state.Evaluations, c.Arch, s.err)
 	}
 	return nil

@@ -15,6 +15,7 @@ type State struct {
 	Iterations  int
 	Evaluations int // Scored and those that failed in their evaluation
 	Duplicates  int
+	Supernets   int            // of the evaluated, those that are no results (Candidate.Supernet) and in none of Scored, Top, Front and Best
 	Rejected    map[string]int // by reason
 	Failed      int
 	Failure     string // the first candidate that failed, and why
@@ -106,6 +107,10 @@ func (s *State) learn(c *Candidate, evaluated bool) {
 	}
 	switch c.Verdict {
 	case Scored:
+		if c.Supernet {
+			s.Supernets++
+			return
+		}
 		s.scored = append(s.scored, c)
 		if s.best == nil || len(s.objectives) == 1 && c.Objectives[0] > s.best.Objectives[0] {
 			s.best = c

@@ -131,6 +131,8 @@ func (p *planner) backward(i int) {
 		one(kernel.ChannelsGrad{X: x, From: nd.From, To: nd.To}, g)
 	case net.Shift:
 		one(kernel.Translate{X: x, Back: true}, g)
+	case net.Scale:
+		one(kernel.Scaling{X: x, Factor: nd.Factor}, g)
 	case net.Sigmoid:
 		one(kernel.SigmoidGrad{X: x}, g, p.output[i])
 	case net.Gate:

@@ -142,6 +142,8 @@ func (c *curve) forward(i int) error {
 		one(kernel.Channels{X: x, From: nd.From, To: nd.To}, t)
 	case net.Shift:
 		one(kernel.Translate{X: x}, t)
+	case net.Scale:
+		one(kernel.Scaling{X: x, Factor: nd.Factor}, t)
 	default:
 		return fmt.Errorf("tape: %s: node %d: no second derivative of operation %s", c.net.Name, i, nd.Op)
 	}
@@ -207,6 +209,8 @@ func (c *curve) backward(i int) {
 		linear(kernel.ChannelsGrad{X: x, From: nd.From, To: nd.To})
 	case net.Shift:
 		linear(kernel.Translate{X: x, Back: true})
+	case net.Scale:
+		linear(kernel.Scaling{X: x, Factor: nd.Factor})
 	case net.Add:
 		for _, j := range nd.In {
 			c.send(j, g)

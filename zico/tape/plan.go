@@ -305,6 +305,8 @@ func (p *planner) forward(i int) error {
 		op = kernel.SigmoidForward{X: x}
 	case net.Gate:
 		op = kernel.Gate{X: x}
+	case net.Scale:
+		op = kernel.Scaling{X: x, Factor: nd.Factor}
 	case net.Zero:
 		op, in = kernel.ZeroFill{X: y}, nil
 	default:

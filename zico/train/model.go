@@ -114,6 +114,8 @@ func (m *builder) layer(i int, in []*Node) *Node {
 		return Sigmoid(x)
 	case net.Gate:
 		return Mul(x, in[1])
+	case net.Scale:
+		return MulScalar(x, nd.Factor)
 	case net.Zero:
 		return Zeros(x.Graph(), shapes.Make(m.dtype, x.Shape().Dimensions[0], nd.Shape.H, nd.Shape.W, nd.Shape.C))
 	}

@@ -138,6 +138,8 @@ def make_layer(nodes, i, readers):
         return Flat(before[0], shape[0], node["bias"])
     if op == "zero":
         return Zero(before, shape)
+    if op == "scale":
+        return Call(lambda x: x * node["factor"])
     if op == "add":
         return Call(add)
     if op == "concat":

@@ -93,6 +93,7 @@ type peerNode struct {
 	Eps      float64 `json:"eps"`
 	From     int     `json:"from"`
 	To       int     `json:"to"`
+	Factor   float64 `json:"factor"`
 }
 
 // describeNetwork describes n as it was built: the reference prunes nothing.
@@ -106,7 +107,7 @@ func describeNetwork(n *net.Network) *peerNetwork {
 		}
 		d.Nodes = append(d.Nodes, peerNode{
 			Op: nd.Op.String(), In: in, Shape: [3]int{nd.Shape.C, nd.Shape.H, nd.Shape.W}, Layer: nd.Layer,
-			Kernel: nd.Kernel, Stride: nd.Stride, Pad: nd.Pad, Groups: nd.Groups, Bias: nd.Bias, CountPad: nd.CountPad, Eps: nd.Eps, From: nd.From, To: nd.To,
+			Kernel: nd.Kernel, Stride: nd.Stride, Pad: nd.Pad, Groups: nd.Groups, Bias: nd.Bias, CountPad: nd.CountPad, Eps: nd.Eps, From: nd.From, To: nd.To, Factor: nd.Factor,
 		})
 	}
 	return d

@@ -558,6 +558,24 @@ func (k *Kernels) Sum(n, terms int, masked [3]int, in []unsafe.Pointer, y unsafe
 	parallel(n, 1<<14, func(from, to int) { C.zs_sum_run(k.c, s, y, C.idx(from), C.idx(to)) })
 }
 
+// Scale multiplies n values by a constant.
+func (k *Kernels) Scale(n int, factor float64, x, y unsafe.Pointer) {
+	parallel(n, 1<<14, func(from, to int) {
+		if k.bytes == 4 {
+			scale(float32(factor), unsafe.Slice((*float32)(x), n)[from:to], unsafe.Slice((*float32)(y), n)[from:to])
+		} else {
+			scale(factor, unsafe.Slice((*float64)(x), n)[from:to], unsafe.Slice((*float64)(y), n)[from:to])
+		}
+	})
+}
+
+func scale[T float32 | float64](factor T, x, y []T) {
+	y = y[:len(x)]
+	for i, v := range x {
+		y[i] = factor * v
+	}
+}
+
 // Pool is a pooling of Images pictures [H, W, C] over square windows. With CountPad the mean is over the whole window, else over its part in the picture.
 type Pool struct {
 	Images, H, W, C     int
