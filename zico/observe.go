@@ -47,7 +47,10 @@ func least(queries []Query) int {
 	for _, q := range queries {
 		n = max(n, 1)
 		if q.Needs&NeedRatios != 0 || q.Pass.Objective == Perturbed && q.Pass.Input == Images {
-			n = 2
+			n = max(n, 2)
+		}
+		for _, r := range q.Ranges {
+			n = max(n, r.To)
 		}
 	}
 	return n
@@ -88,6 +91,12 @@ func (s *Scorer) observe(ctx context.Context, n *net.Network, seed uint64, d *da
 	if extra := q.Needs &^ q.Pass.Objective.needs(); extra != 0 {
 		return nil, fmt.Errorf("zico: %s: needs %#x cannot be met by objective %d; see the comments of the Needs", n.Name, extra, q.Pass.Objective)
 	}
+	for _, r := range q.Ranges {
+		if r.From < 0 || r.To < r.From+2 || r.To > len(d.batches) || q.Needs&NeedRatios == 0 {
+			return nil, fmt.Errorf("zico: %s: statistics over batches %d to %d of %d: a range needs at least two of the batches at hand, and NeedRatios", n.Name, r.From, r.To-1, len(d.batches))
+		}
+	}
+	seed += q.Pass.Reseed
 	if err := d.fits(n); err != nil {
 		return nil, err
 	}
@@ -176,7 +185,7 @@ func (s *Scorer) stages(n *net.Network, seed uint64, d *dataset, q Query, o *obs
 	return s.fit([]stage{st}, d, o)
 }
 
-// lossStages plans the runs of ZiCo's own pass. On a CPU a run is a batch: measured on NAS-Bench-201 at batch 128, two in one run take no less time (with XLA's kernels 1.36 s a network against 1.31 s) and twice the memory. Elsewhere it is all batches where nothing but the ratios is wanted and the memory limit allows, to keep a large device busy.
+// lossStages plans the runs of ZiCo's own pass. On a CPU a run is a batch: measured on NAS-Bench-201 at batch 128, two in one run take no less time (with XLA's kernels 1.36 s a network against 1.31 s) and twice the memory. Elsewhere it is all batches where nothing but the ratios over all of them is wanted and the memory limit allows, to keep a large device busy.
 func (s *Scorer) lossStages(n, pruned *net.Network, opts tape.Options, one feed, d *dataset, q Query, o *observation) ([]stage, error) {
 	first := stage{net: pruned, opts: opts, feed: []feed{one}}
 	first.opts.Products, first.opts.Channels = q.Needs&NeedProducts != 0, q.Needs&NeedChannels != 0
@@ -194,7 +203,7 @@ func (s *Scorer) lossStages(n, pruned *net.Network, opts tape.Options, one feed,
 		f.from = b
 		rest = append(rest, f)
 	}
-	if q.Needs&^NeedRatios == 0 && s.be.Platform() != "cpu" {
+	if q.Needs&^NeedRatios == 0 && len(q.Ranges) == 0 && s.be.Platform() != "cpu" {
 		all := stage{net: pruned, opts: opts, feed: []feed{one}}
 		all.opts.Batches, all.opts.Leave, all.feed[0].together = len(d.batches), tape.Statistics, len(d.batches)
 		if stages, err := s.fit([]stage{all}, d, o); err == nil {
@@ -472,6 +481,20 @@ func (s *Scorer) collectStats(outs []*tape.Outcome, dtype dtypes.DType, q Query,
 		}
 		to.Ratios = ratios(st.stat)
 		o.stats = append(o.stats, st)
+		for _, r := range q.Ranges {
+			if len(grads) < len(outs) {
+				break // only the first run has it, behind zeros (see lossStages): its gradients are 0
+			}
+			stat, use, err := s.combine(dtype, grads[r.From:r.To], l.Size)
+			o.use.Add(use)
+			if err != nil {
+				return err
+			}
+			if to.Over == nil {
+				to.Over = make(map[Range]Ratios, len(q.Ranges))
+			}
+			to.Over[r] = ratios(stat)
+		}
 	}
 	return nil
 }

@@ -22,6 +22,8 @@ type Pass struct {
 	Images int
 	// Exact computes in float64 whatever Config.DType is.
 	Exact bool
+	// Reseed is added to the seed of the weights (and of what is drawn with them, see Noise): the same network initialised anew.
+	Reseed uint64
 }
 
 // Init is a distribution of initial weights. All are drawn by package formula, and are functions of the seed, the layer and the position.
@@ -93,10 +95,15 @@ func (o Objective) needs() Needs {
 	return 0
 }
 
+// Range is the batches From, From+1, ..., To-1, of which there must be at least two.
+type Range struct{ From, To int }
+
 // Query asks for a pass and for what it is to leave.
 type Query struct {
 	Pass  Pass
 	Needs Needs
+	// Ranges asks, beside NeedRatios, for the statistics over some of the batches, each equal to the bit to those of a pass over these alone (LayerObservation.Over). They come from the gradients of NeedRatios, so that one run over ten batches holds the scores of every number of batches up to ten.
+	Ranges []Range
 }
 
 // Observation is what a pass leaves of a network. Which fields are filled, the Pass and the Needs say.
@@ -149,6 +156,8 @@ type LayerObservation struct {
 	Reached bool
 	// Ratios compare the gradients of the batches.
 	Ratios Ratios
+	// Over has the Ratios of each of Query.Ranges.
+	Over map[Range]Ratios
 	// Products are sums over the weights w with gradients g of the first batch.
 	Products Products
 	// Fisher is the sum over output channels of half the mean over images of the square of (sum over pixels of activation times its gradient): Turner et al., BlockSwap, ICLR 2020.

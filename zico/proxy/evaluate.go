@@ -196,6 +196,9 @@ func plan(proxies []*Proxy) (queries []zico.Query, of []int) {
 			queries = append(queries, zico.Query{Pass: p.Pass})
 		}
 		queries[i].Needs |= p.Needs
+		if r := p.Range; r != (zico.Range{}) && !slices.Contains(queries[i].Ranges, r) {
+			queries[i].Ranges = append(queries[i].Ranges, r)
+		}
 		of = append(of, i)
 	}
 	return queries, of

@@ -32,6 +32,8 @@ type Proxy struct {
 	// Pass is how the network is run, Needs what the run has to leave.
 	Pass  zico.Pass
 	Needs zico.Needs
+	// Range, where it is not zero, is of the batches whose zico.LayerObservation.Over Score looks at, beside NeedRatios.
+	Range zico.Range
 	// Score computes the value from what the pass has left.
 	Score func(o *zico.Observation) float64
 	// Count computes the value of a static proxy from parameters and multiply-adds, in place of Score, which Register derives from it. Where all proxies asked for have a Count and the space is a spaces.Counter, no network is built.
@@ -45,8 +47,8 @@ var (
 
 // Register makes a proxy available to Find. Packages call it from init. It panics on a name that is taken and on a proxy without a name, without a Score or, if it is static, a Count, or with both, as these are mistakes in the program.
 func Register(p Proxy) {
-	if p.Name == "" || strings.ContainsAny(p.Name, " ,\t\n") || p.Name != strings.ToLower(p.Name) || (p.Score == nil) == (p.Count == nil) || p.Count != nil && !p.Static {
-		panic(fmt.Sprintf("proxy: %q needs a name in lower case without spaces or commas, and either a Score or, if it is static, a Count", p.Name))
+	if p.Name == "" || strings.ContainsAny(p.Name, " ,:\t\n") || p.Name != strings.ToLower(p.Name) || (p.Score == nil) == (p.Count == nil) || p.Count != nil && !p.Static {
+		panic(fmt.Sprintf("proxy: %q needs a name in lower case without spaces, commas or colons, and either a Score or, if it is static, a Count", p.Name))
 	}
 	if p.Count != nil {
 		p.Score = func(o *zico.Observation) float64 { return p.Count(net.Count(o.Network)) }
@@ -72,20 +74,21 @@ func All() []*Proxy {
 	return slices.Clone(registry)
 }
 
-// Find returns the proxies of the given names in their order, each once. The name "all" stands for every registered one, "shared" for those that come with ZiCo's own pass or need none. An unknown name is an error that lists the known ones.
+// Find returns the proxies of the given names in their order, each once. The name "all" stands for every registered one, "shared" for those that come with ZiCo's own pass or need none. A name may be followed by a colon and the options of a Variant, as in zico:batches=3. An unknown name is an error that lists the known ones.
 func Find(names ...string) ([]*Proxy, error) {
 	var found []*Proxy
 	add := func(p *Proxy) {
-		if !slices.Contains(found, p) {
+		if !slices.ContainsFunc(found, func(q *Proxy) bool { return q.Name == p.Name }) {
 			found = append(found, p)
 		}
 	}
 	all := All()
-	for _, name := range names {
-		switch name {
+	for _, full := range names {
+		name, options, variant := strings.Cut(full, ":")
+		switch full {
 		case "all", "shared":
 			for _, p := range all {
-				if name == "all" || p.Static || p.Pass == (zico.Pass{}) {
+				if full == "all" || p.Static || p.Pass == (zico.Pass{}) {
 					add(p)
 				}
 			}
@@ -99,7 +102,14 @@ func Find(names ...string) ([]*Proxy, error) {
 			}
 			return nil, fmt.Errorf("proxy: unknown proxy %q; known: all, shared, %s", name, strings.Join(known, ", "))
 		}
-		add(all[i])
+		p := all[i]
+		if variant {
+			var err error
+			if p, err = p.Variant(options); err != nil {
+				return nil, err
+			}
+		}
+		add(p)
 	}
 	return found, nil
 }

@@ -95,6 +95,106 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// TestVariants checks that a proxy under other conditions has the value, to the bit, that a run under these conditions gives, alone and beside others.
+func TestVariants(t *testing.T) {
+	ctx := context.Background()
+	s := scorer(t, zico.Config{})
+	data := batches(t, "embedded", 5)
+	n := network(t, "1462")
+	evaluate := func(s *zico.Scorer, seed uint64, data []images.Batch, names ...string) []float64 {
+		t.Helper()
+		list, err := proxy.Find(names...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := proxy.Evaluate(ctx, s, n, seed, data, list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Values
+	}
+	// The first four of each batch's images.
+	few := slices.Clone(data)
+	for i := range few {
+		few[i].N, few[i].Pixels, few[i].Labels = 4, few[i].Pixels[:4*32*32*3], few[i].Labels[:4]
+	}
+	noise, err := zico.New(must(backend.Open("")), zico.Config{DType: "float64"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer noise.Close()
+	for name, want := range map[string]float64{
+		"zico:batches=2":                      evaluate(s, 5, data[:2], "zico")[0],
+		"zico:batches=3":                      evaluate(s, 5, data[:3], "zico")[0],
+		"zico:batches=5":                      evaluate(s, 5, data, "zico")[0],
+		"zico-eq15:batches=3-4":               evaluate(s, 5, data[2:4], "zico-eq15")[0],
+		"zico:images=4":                       evaluate(s, 5, few, "zico")[0],
+		"zico:images=8":                       evaluate(s, 5, data, "zico")[0],
+		"zico-mean:batches=2-4:images=4":      evaluate(s, 5, few[1:4], "zico-mean")[0],
+		"zico:reseed=2":                       evaluate(s, 7, data, "zico")[0],
+		"snip:reseed=2:exact":                 evaluate(noise, 7, data, "snip")[0],
+		"zico:exact":                          evaluate(noise, 5, data, "zico")[0],
+		"zico-std:batches=4-5:exact:reseed=1": evaluate(noise, 6, data[3:], "zico-std")[0],
+	} {
+		if got := evaluate(s, 5, data, "zico", "zico:batches=4", "naswot", name)[3]; got != want || want == 0 {
+			t.Errorf("%s is %v beside others, want %v", name, got, want)
+		}
+		if got := evaluate(s, 5, data, name)[0]; got != want {
+			t.Errorf("%s is %v alone, want %v", name, got, want)
+		}
+	}
+	// Noise does not depend on the images.
+	if a, b, c := evaluate(s, 5, data, "zico:noise")[0], evaluate(s, 5, data[3:], "zico:batches=2:noise")[0], evaluate(s, 5, data[:2], "zico:noise")[0]; b != c || a == b {
+		t.Errorf("zico on noise is %v over five batches, %v over the first two and %v over two; want the last two equal", a, b, c)
+	}
+	list, err := proxy.Find("zico:batches=6")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := proxy.Evaluate(ctx, s, n, 5, data, list); err == nil || !strings.Contains(err.Error(), "at least 6") {
+		t.Errorf("of five batches the first six give %v", err)
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// TestVariantNames checks that one set of conditions has one name, and what is refused.
+func TestVariantNames(t *testing.T) {
+	list, err := proxy.Find("zico:exact:images=4:batches=1-3", "zico:batches=3:images=4:exact", "zico")
+	if err != nil || len(list) != 2 || list[0].Name != "zico:batches=3:images=4:exact" || list[0].Title != "ZiCo (batches=3, images=4, exact)" || list[1].Name != "zico" {
+		t.Errorf("the proxies are %+v, %v", list, err)
+	}
+	for name, want := range map[string]string{
+		"zico:":              "no such option",
+		"zico:dropout":       "no such option",
+		"zico:images":        "invalid syntax",
+		"zico:images=0":      "at least 1",
+		"zico:images=+3":     "at least 1",
+		"zico:batches=1":     "at least 2",
+		"zico:batches=0-3":   "at least 1",
+		"zico:batches=3-3":   "at least 4",
+		"zico:batches=3-":    "invalid syntax",
+		"zico:reseed=-1":     "at least 1",
+		"zico:exact=1":       "no value",
+		"zico:exact:exact":   "twice",
+		"params:exact":       "static",
+		"snip:batches=2":     "not one of the comparisons",
+		"zen:noise":          "does not look at images",
+		"synflow:noise":      "does not look at images",
+		"zico:batches=2:foo": "there is no such option",
+		"zocio:exact":        "unknown proxy",
+	} {
+		if _, err := proxy.Find(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s gives %v, want %q", name, err, want)
+		}
+	}
+}
+
 // TestTogether checks that a proxy has the same value to the bit alone and beside all others, in both types, and that zico is the Scorer's score.
 func TestTogether(t *testing.T) {
 	ctx := context.Background()

@@ -65,6 +65,17 @@ func (i Interval) String() string {
 //
 // It panics for a Level that is not between 0 and 1 and for negative Resamples, which are mistakes in the program.
 func (s *Sample) Bootstrap(stat func(*Sample) float64, o Options) Interval {
+	return o.interval(stat(s), func() func(int) float64 {
+		r := s.resample()
+		return func(i int) float64 {
+			s.fill(r, times(&r.work.drawn, s.N(), o.Seed, i))
+			return stat(r)
+		}
+	})
+}
+
+// interval is the percentile interval of the values of numbered resamples. worker is called on each goroutine for a function that computes them with memory of its own.
+func (o Options) interval(estimate float64, worker func() func(i int) float64) Interval {
 	if o.Resamples == 0 {
 		o.Resamples = 1000
 	}
@@ -79,21 +90,19 @@ func (s *Sample) Bootstrap(stat func(*Sample) float64, o Options) Interval {
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), o.Resamples) {
 		wg.Go(func() {
-			r := s.resample()
+			value := worker()
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= len(values) {
 					return
 				}
-				s.draw(r, o.Seed, i)
-				values[i] = stat(r)
+				values[i] = value(i)
 			}
 		})
 	}
-	out := Interval{Estimate: stat(s), Level: o.Level, Resamples: o.Resamples, Seed: o.Seed}
 	wg.Wait()
 	values = slices.DeleteFunc(values, math.IsNaN)
-	out.Undefined = o.Resamples - len(values)
+	out := Interval{Estimate: estimate, Level: o.Level, Resamples: o.Resamples, Seed: o.Seed, Undefined: o.Resamples - len(values)}
 	slices.Sort(values)
 	out.Low, out.High = quantile(values, (1-o.Level)/2), quantile(values, (1+o.Level)/2)
 	return out
@@ -108,16 +117,20 @@ func (s *Sample) resample() *Sample {
 	}
 }
 
-// draw fills r with resample i. Counting how often each pair is drawn and writing them in order gives a sorted sample without sorting. Draws are numbered, so a resample does not depend on who makes it.
-func (s *Sample) draw(r *Sample, seed uint64, i int) {
-	n := s.N()
-	times := sized(&r.work.drawn, n)
-	clear(times)
+// times is how often resample i draws each of n pairs, valid until buf is used again. Draws are numbered, so a resample does not depend on who makes it.
+func times(buf *[]int32, n int, seed uint64, i int) []int32 {
+	drawn := sized(buf, n)
+	clear(drawn)
 	base := formula.Base(seed, uint64(i))
 	for j := range n {
 		p, _ := bits.Mul64(formula.Raw(base, uint64(j)), uint64(n)) // uniform on 0..n-1, up to n/2^64
-		times[p]++
+		drawn[p]++
 	}
+	return drawn
+}
+
+// fill makes r the resample that has the pair at place p so many times. Counting how often each pair is drawn and writing them in order gives a sorted sample without sorting.
+func (s *Sample) fill(r *Sample, times []int32) {
 	q := 0
 	for p, t := range times {
 		for range t {

@@ -74,3 +74,17 @@ func ExampleRunning() {
 	// 3 networks: tau 1.000, rho 1.000
 	// 4 networks: tau 0.667, rho 0.800
 }
+
+// Is one proxy better than another, or was it luck with the sample? The networks are the same, so the question is one of pairs.
+func ExampleDifference() {
+	accuracy := []float64{93.9, 91.8, 88.2, 93.1, 85.0, 92.4, 94.1, 89.9}
+	score := []float64{971.6, 792.9, 276.4, 870.1, 210.0, 640.0, 903.3, 512.8}
+	params := []float64{1.3, 0.2, 0.3, 0.9, 0.1, 0.2, 1.1, 0.3}
+	d, err := rank.Difference(score, params, accuracy, (*rank.Sample).KendallTau, rank.Options{Seed: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("tau of the score less that of the parameters:", d)
+	// Output:
+	// tau of the score less that of the parameters: 0.2641 [-0.1242, 1.0652]
+}

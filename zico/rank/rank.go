@@ -35,7 +35,13 @@ func New(score, truth []float64) (*Sample, error) {
 	if len(score) != len(truth) {
 		return nil, fmt.Errorf("rank: %d scores for %d accuracies: value i of both must belong to network i; a network that has no score gets NaN", len(score), len(truth))
 	}
-	s := &Sample{}
+	s, _ := sorted(score, truth)
+	return s, nil
+}
+
+// sorted makes a sample, and says which pair of those that have an accuracy is at each of its places.
+func sorted(score, truth []float64) (s *Sample, order []int32) {
+	s = &Sample{}
 	if slices.ContainsFunc(truth, math.IsNaN) {
 		// Copies: the caller's slices stay as they are.
 		var a, b []float64
@@ -51,7 +57,7 @@ func New(score, truth []float64) (*Sample, error) {
 	var a, b []int32
 	a, s.scores = levels(score)
 	b, s.truths = levels(truth)
-	order := make([]int32, len(a))
+	order = make([]int32, len(a))
 	for i := range order {
 		order[i] = int32(i)
 	}
@@ -61,7 +67,7 @@ func New(score, truth []float64) (*Sample, error) {
 	for p, i := range order {
 		s.score[p], s.truth[p] = a[i], b[i]
 	}
-	return s, nil
+	return s, order
 }
 
 // Negated is a copy of values of which lower is better, such as perplexities or losses, with the sign turned, for New. NaN stays NaN, so a network without a score is last here too; +Inf, the worst, becomes -Inf.

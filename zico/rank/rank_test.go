@@ -437,7 +437,7 @@ func TestResampleIsASample(t *testing.T) {
 	s := sample(t, score, truth)
 	r := s.resample()
 	for i := range 50 {
-		s.draw(r, 3, i)
+		s.fill(r, times(&r.work.drawn, s.N(), 3, i))
 		x, y := make([]float64, r.N()), make([]float64, r.N())
 		for p := range x {
 			x[p], y[p] = r.scores[r.score[p]], r.truths[r.truth[p]]

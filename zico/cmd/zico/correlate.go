@@ -54,7 +54,7 @@ func (o *correlateOptions) parse(args []string) error {
 	f.StringVar(&o.space, "space", "", "search space, with options as in natstss:C=16,N=5 (default: that of the table)")
 	f.StringVar(&o.table, "table", "embedded", "accuracies: embedded, or a file or folder of a benchmark")
 	f.StringVar(&o.columns, "columns", "", "columns of the table, as in cifar10/test,cifar100/test (default: all test accuracies, else all validation accuracies)")
-	f.StringVar(&o.proxies, "proxies", "shared", "proxies, as in zico,snip,params; shared: those that come with ZiCo's pass or need none; all; see zico proxies")
+	f.StringVar(&o.proxies, "proxies", "shared", "proxies, as in zico,snip,params; shared: those that come with ZiCo's pass or need none; all; with options as in zico:batches=3, zico:images=16, zico:reseed=1, zico:noise, zico:exact; see zico proxies")
 	f.StringVar(&o.n, "n", "100", "architectures to draw from the table, or all")
 	f.Uint64Var(&o.sampleSeed, "sample-seed", 1, "seed of the choice of architectures; a larger sample of the same seed begins with the smaller one")
 	deviceFlags(f, &o.device, &o.kernels)
