@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"image"
+	"image/draw"
 	"image/png"
 	"slices"
 	"sync"
@@ -35,23 +37,36 @@ type embedded struct {
 	windows [][]int   // [photograph][64], indices into the grid, row by row
 }
 
+// loadPhotographs decodes them at the same time: this is the longest part of what a process does before it scores.
 var loadPhotographs = sync.OnceValues(func() (*embedded, error) {
-	e := &embedded{}
-	for _, name := range photographs {
-		f, err := photographFiles.Open("embedded/" + name + ".png")
-		if err != nil {
-			return nil, err
-		}
-		img, err := png.Decode(f)
-		if err != nil {
-			return nil, fmt.Errorf("images: embedded photograph %s: %w", name, err)
-		}
-		pix := rgb(img, photographSide, photographSide)
-		e.pix = append(e.pix, pix)
-		e.windows = append(e.windows, busiest(pix))
+	e := &embedded{pix: make([][]uint8, len(photographs)), windows: make([][]int, len(photographs))}
+	var errs [len(photographs)]error
+	var all sync.WaitGroup
+	for i := range photographs {
+		all.Go(func() {
+			if e.pix[i], errs[i] = decodePhotograph(photographs[i]); errs[i] == nil {
+				e.windows[i] = busiest(e.pix[i])
+			}
+		})
+	}
+	all.Wait()
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
 	}
 	return e, nil
 })
+
+func decodePhotograph(name string) ([]uint8, error) {
+	f, err := photographFiles.Open("embedded/" + name + ".png")
+	if err != nil {
+		return nil, err
+	}
+	img, err := png.Decode(f)
+	if err != nil {
+		return nil, fmt.Errorf("images: embedded photograph %s: %w", name, err)
+	}
+	return rgb(img, photographSide, photographSide), nil
+}
 
 // busiest returns the windows of a photograph with the largest variance, summed over channels, in the order of the grid. Integers keep the choice the same on every machine.
 func busiest(pix []uint8) []int {
@@ -114,13 +129,11 @@ func (e *embedded) Batches(ctx context.Context, o Options) ([]Batch, error) {
 
 // rgb reads the first h rows and w columns of a picture as 8-bit RGB, row by row.
 func rgb(img image.Image, w, h int) []uint8 {
-	at := img.Bounds().Min
+	all := image.NewRGBA(image.Rect(0, 0, w, h))
+	draw.Draw(all, all.Rect, img, img.Bounds().Min, draw.Src)
 	out := make([]uint8, 0, 3*w*h)
-	for y := range h {
-		for x := range w {
-			r, g, b, _ := img.At(at.X+x, at.Y+y).RGBA()
-			out = append(out, uint8(r>>8), uint8(g>>8), uint8(b>>8))
-		}
+	for p := range w * h {
+		out = append(out, all.Pix[4*p:4*p+3]...)
 	}
 	return out
 }

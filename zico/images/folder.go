@@ -27,14 +27,14 @@ type folder struct {
 	labels  []int32
 }
 
-// openFolder tells an unpacked CIFAR archive from a folder of pictures. Names that begin with a dot are hidden files of notebooks, version control and file managers: no classes.
+// openFolder tells an unpacked CIFAR archive, MNIST's files and a folder of pictures apart. Names that begin with a dot are hidden files of notebooks, version control and file managers: no classes.
 func openFolder(dir string) (Source, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("images: %w", err)
 	}
 	f := &folder{dir: dir}
-	var bins []string
+	var bins, files []string
 	for _, e := range entries { // sorted by name, which gives the classes their numbers
 		name := filepath.Join(dir, e.Name())
 		if strings.HasPrefix(e.Name(), ".") {
@@ -50,15 +50,20 @@ func openFolder(dir string) (Source, error) {
 			}
 		case isTraining(e.Name()):
 			bins = append(bins, e.Name())
+		default:
+			files = append(files, e.Name())
 		}
 	}
+	mnist := idxTraining(files)
 	switch {
 	case len(bins) > 0:
 		return openCIFARFolder(dir, bins)
+	case mnist != "":
+		return openMNIST(filepath.Join(dir, mnist))
 	case f.classes > 0:
 		return f, nil
 	}
-	return nil, fmt.Errorf("images: %s holds neither folders of pictures, one a class, nor CIFAR's data_batch_*.bin or train.bin", dir)
+	return nil, fmt.Errorf("images: %s holds neither folders of pictures, one a class, nor CIFAR's data_batch_*.bin or train.bin, nor MNIST's train-images-idx3-ubyte", dir)
 }
 
 // addClass lists the pictures of a class. Files of another kind beside them (notes, thumbnails) are no pictures, but a picture format that cannot be read is an error.

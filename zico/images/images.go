@@ -1,4 +1,4 @@
-// Package images turns pictures into the batches that scores are computed on: CIFAR archives, image folders, picture sheets, photographs embedded in the program, noise, and the reference's formula images.
+// Package images turns pictures into the batches that scores are computed on: CIFAR archives, MNIST files, image folders, picture sheets, photographs and handwritten digits embedded in the program, noise, and the reference's formula images.
 package images
 
 import (
@@ -120,13 +120,15 @@ type Source interface {
 // Open returns the source that spec names:
 //
 //	embedded          patches of photographs in the program, 10 classes, up to 288 pixels (the default: "")
+//	digits            1797 handwritten digits in the program, greyscale, 10 classes, 8 pixels
 //	noise             standard normal pixels and uniform labels; noise:classes=100
 //	formula           the images of the golden files; formula:classes=100
-//	FOLDER            CIFAR-10/100 binary files, or pictures in one folder a class
+//	FOLDER            CIFAR-10/100 binary files, MNIST's train-images-idx3-ubyte with its labels (or .gz), or pictures in one folder a class
 //	FILE.tar.gz       a CIFAR-10/100 binary archive, or one .bin file of it
+//	FILE-idx3-ubyte   MNIST's images (or .gz), with the file of labels beside it
 //	FILE.png          a sheet: one 32x32 image a row, with labels in FILE.labels.txt
 //
-// A folder that has the name of a source is reached as ./noise. CIFAR files and sheets are read here, pictures of a folder when batches are made.
+// A folder that has the name of a source is reached as ./noise. CIFAR and MNIST files and sheets are read here, pictures of a folder when batches are made.
 func Open(spec string) (Source, error) {
 	name, opts, _ := strings.Cut(spec, ":")
 	switch name {
@@ -135,6 +137,11 @@ func Open(spec string) (Source, error) {
 			return nil, fmt.Errorf("images: %q: the embedded photographs have no options", spec)
 		}
 		return openEmbedded()
+	case "digits":
+		if opts != "" {
+			return nil, fmt.Errorf("images: %q: the embedded digits have no options", spec)
+		}
+		return loadDigits()
 	case "noise", "formula":
 		classes := 10
 		if opts != "" {
@@ -149,7 +156,7 @@ func Open(spec string) (Source, error) {
 	}
 	info, err := os.Stat(spec)
 	if err != nil {
-		return nil, fmt.Errorf("images: %q is neither embedded, noise nor formula, nor a file or folder: %w", spec, err)
+		return nil, fmt.Errorf("images: %q is neither embedded, digits, noise nor formula, nor a file or folder: %w", spec, err)
 	}
 	switch {
 	case info.IsDir():
@@ -158,8 +165,10 @@ func Open(spec string) (Source, error) {
 		return openCIFAR(spec)
 	case strings.HasSuffix(spec, ".png"):
 		return openSheet(spec)
+	case idxImages(spec):
+		return openMNIST(spec)
 	}
-	return nil, fmt.Errorf("images: %s: unknown kind of file; expected a folder, a CIFAR archive (.tar.gz, .bin) or a sheet (.png)", spec)
+	return nil, fmt.Errorf("images: %s: unknown kind of file; expected a folder, a CIFAR archive (.tar.gz, .bin), MNIST's images (-images-idx3-ubyte) or a sheet (.png)", spec)
 }
 
 // maxClasses keeps labels well inside int32 and a classifier inside memory.

@@ -159,11 +159,12 @@ func TestOpenErrors(t *testing.T) {
 	dir := t.TempDir()
 	for spec, words := range map[string][]string{
 		"embedded:classes=3":                       {"no options"},
+		"digits:classes=3":                         {"no options"},
 		"noise:classes=0":                          {"classes=N with N from 1 to", "noise:classes=0"},
 		"noise:classes=ten":                        {"classes=N"},
 		"formula:size=3":                           {"classes=N"},
 		"noise:classes=3000000000":                 {"classes=N", "1048576"},
-		filepath.Join(dir, "absent"):               {"neither embedded, noise nor formula", "absent"},
+		filepath.Join(dir, "absent"):               {"neither embedded, digits, noise nor formula", "absent"},
 		write(t, filepath.Join(dir, "x.npy"), nil): {"x.npy", ".tar.gz", ".png"},
 	} {
 		_, err := Open(spec)
@@ -196,7 +197,7 @@ func TestInterrupted(t *testing.T) {
 	cancel()
 	folder := t.TempDir()
 	writePNG(t, filepath.Join(folder, "a", "1.png"), uniform(8, 8, 9))
-	for _, spec := range []string{"embedded", "noise", "formula", folder, writeCIFAR10(t, 1)} {
+	for _, spec := range []string{"embedded", "digits", "noise", "formula", folder, writeCIFAR10(t, 1)} {
 		_, err := open(t, spec).Batches(ctx, Options{Batch: 1, N: 1})
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: error %v, want context.Canceled", spec, err)

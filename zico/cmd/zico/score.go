@@ -29,7 +29,7 @@ type data struct {
 
 func (d *data) flags(f *flag.FlagSet) {
 	d.where = f
-	f.StringVar(&d.spec, "data", "embedded", "images: embedded, noise, formula, a CIFAR archive or folder, a folder of pictures, a sheet (.png)")
+	f.StringVar(&d.spec, "data", "embedded", "images: embedded, digits, noise, formula, a CIFAR archive or folder, MNIST's files, a folder of pictures, a sheet (.png)")
 	f.IntVar(&d.o.Batch, "batch", 128, "images in a batch")
 	f.IntVar(&d.o.N, "batches", 2, "batches, at least 2")
 	f.IntVar(&d.o.Size, "size", 0, "height and width of the images, pixels (0: the source's own)")
