@@ -230,7 +230,7 @@ func (v *view) picture(s *correlate.Scores) string {
 	}
 	shown := v.c.shown(s)
 	i := s.Proxy(shown, 0)
-	return scatter(s, i, 0).SVG() + v.band.chart(s, i, 0, 200).SVG() + t.HTML()
+	return scatter(s, i, 0).Draw(theme()) + v.band.chart(s, i, 0, 200).Draw(theme()) + t.HTML()
 }
 
 // end leaves the bar alone: what was below is shown anew, for good.
@@ -247,7 +247,7 @@ func (v *view) end() {
 func ShowReport(r *correlate.Report) {
 	if !gonbui.IsNotebook {
 		fmt.Print(r.Text())
-		return
+		defer mute()() // the text has it all, in another form
 	}
 	for _, c := range r.Columns {
 		head, rows := r.Table(c.Name)
@@ -402,7 +402,7 @@ func ShowScatter(s *correlate.Scores, proxy, column string) error {
 		return err
 	}
 	ch := scatter(s, p, c)
-	showSVG(ch.SVG(), fmt.Sprintf("%s: tau %.3f, rho %.3f\n", ch.Title, s.Sample(p, c).KendallTau(), s.Sample(p, c).Spearman()))
+	showChart(ch, fmt.Sprintf("%s: tau %.3f, rho %.3f\n", ch.Title, s.Sample(p, c).KendallTau(), s.Sample(p, c).Spearman()))
 	return nil
 }
 
@@ -479,7 +479,7 @@ func ShowConvergence(s *correlate.Scores, proxy, column string) error {
 	for _, pt := range ch.Points {
 		text += "  " + pt.Title + "\n"
 	}
-	showSVG(ch.SVG(), text)
+	showChart(ch, text)
 	return nil
 }
 
@@ -519,6 +519,6 @@ func ShowProxies(r *correlate.Report, column string, proxies ...string) error {
 	for _, bar := range ch.Rows {
 		text += "  " + bar.Title + "\n"
 	}
-	showSVG(ch.SVG(), text)
+	showChart(ch, text)
 	return nil
 }

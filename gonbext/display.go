@@ -4,24 +4,45 @@ import (
 	"fmt"
 	"html"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/janpfeifer/gonb/gonbui"
 	"github.com/janpfeifer/gonb/gonbui/protocol"
+
+	"github.com/zeroshotnas/zeroshot/gonbext/svg"
 )
 
-// show displays a picture or a table as a rich form with a text form beside it; outside a notebook it prints the text.
+// show displays something in a rich form with a text form beside it; outside a notebook it prints the text.
 func show(mime protocol.MIMEType, rich, text string) {
+	send(map[protocol.MIMEType]any{mime: rich}, text)
+}
+
+// send displays something in several forms, of which a page takes the one it likes best.
+func send(forms map[protocol.MIMEType]any, text string) {
 	if !gonbui.IsNotebook {
-		fmt.Print(text)
+		if !shown.muted() {
+			fmt.Print(text)
+		}
 		return
 	}
-	gonbui.SendData(&protocol.DisplayData{Data: map[protocol.MIMEType]any{mime: rich, protocol.MIMETextPlain: text}})
+	forms[protocol.MIMETextPlain] = text
+	gonbui.SendData(&protocol.DisplayData{Data: forms})
 	gonbui.Sync()
 }
 
-func showSVG(picture, text string) { show(protocol.MIMEImageSVG, picture, text) }
+// showChart shows a chart and keeps it for Save.
+func showChart(ch svg.Chart, text string) {
+	shown.keep(item{chart: ch, text: text})
+	show(protocol.MIMEImageSVG, ch.Draw(theme()), text)
+}
+
+// showSVG shows a drawing of package net and keeps it for Save.
+func showSVG(picture, text string) {
+	shown.keep(item{drawing: picture, text: text})
+	show(protocol.MIMEImageSVG, theme().Drawing(picture), text)
+}
 
 // report shows an error and returns it; nil stays nil.
 func report(err error, o Options) error {
@@ -82,7 +103,7 @@ func (p *progress) draw(rest string) {
 	line := fmt.Sprintf("%s: %d of %d%s", p.what, p.done, p.total, rest)
 	switch {
 	case gonbui.IsNotebook:
-		gonbui.UpdateHTML(p.id, fmt.Sprintf(`<progress max="%d" value="%d"></progress> <span>%s</span>%s`, p.total, p.done, html.EscapeString(line), p.below))
+		gonbui.UpdateHTML(p.id, fmt.Sprintf(`<progress max="%d" value="%d"></progress> <span data-zeroshot="status">%s</span>%s`, p.total, p.done, html.EscapeString(line), p.below))
 	case terminal():
 		fmt.Fprintf(os.Stderr, "\r\x1b[K%s", line)
 	}
@@ -100,6 +121,7 @@ type table struct {
 	head    []string
 	right   []bool
 	rows    [][]string
+	timings []string // heads of columns that no second run repeats; files leave them out
 }
 
 // HTML is the table with inline styles that take the page's own colours.
@@ -160,9 +182,66 @@ func (t *table) Text() string {
 	return b.String()
 }
 
-func (t *table) show() { show(protocol.MIMETextHTML, t.HTML(), t.Text()) }
+// markdown makes text safe in the cells of tables.
+var markdown = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "~", `\~`, "`", "\\`", "<", "&lt;", ">", "&gt;", "&", "&amp;", "[", `\[`, "]", `\]`, "$", `\$`, "\n", "<br>", "\r", " ")
 
-// note shows a remark.
+// Markdown is the table in the form that code hosts and text programs read.
+func (t *table) Markdown() string {
+	var b strings.Builder
+	if t.caption != "" {
+		fmt.Fprintf(&b, "%s\n\n", markdown.Replace(t.caption))
+	}
+	row := func(cells []string) {
+		for _, s := range cells {
+			fmt.Fprintf(&b, "| %s ", markdown.Replace(s))
+		}
+		b.WriteString("|\n")
+	}
+	row(t.head)
+	for _, right := range t.right {
+		b.WriteString(map[bool]string{false: "|---", true: "|---:"}[right])
+	}
+	b.WriteString("|\n")
+	for _, r := range t.rows {
+		row(r)
+	}
+	return b.String()
+}
+
+// repeatable is the table without its timings.
+func (t *table) repeatable() *table {
+	c := &table{caption: t.caption, rows: make([][]string, len(t.rows))}
+	for i, h := range t.head {
+		if slices.Contains(t.timings, h) {
+			continue
+		}
+		c.head, c.right = append(c.head, h), append(c.right, t.right[i])
+		for k, r := range t.rows {
+			c.rows[k] = append(c.rows[k], r[i])
+		}
+	}
+	return c
+}
+
+// show shows the table and keeps it for Save.
+func (t *table) show() {
+	shown.keep(item{table: t})
+	send(map[protocol.MIMEType]any{protocol.MIMETextHTML: t.HTML(), protocol.MIMETextMarkdown: t.Markdown()}, t.Text())
+}
+
+// ShowTable shows a table as HTML, Markdown and text. Its first column is set to the left, the others, as numbers, to the right. Every row has as many cells as the heading; another is an error, and nothing is shown.
+func ShowTable(caption string, head []string, rows [][]string) error {
+	for i, r := range rows {
+		if len(r) != len(head) {
+			return report(fmt.Errorf("ShowTable: row %d has %d cells, the heading has %d: %q", i, len(r), len(head), r), Options{})
+		}
+	}
+	showTable(caption, head, rows)
+	return nil
+}
+
+// note shows a remark and keeps it for Save.
 func note(text string) {
+	shown.keep(item{text: text})
 	show(protocol.MIMETextHTML, `<div style="border-left:4px solid #E69F00;padding:2px 8px;margin:4px 0">`+html.EscapeString(text)+`</div>`, text+"\n")
 }

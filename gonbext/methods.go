@@ -102,7 +102,9 @@ func (m MethodComparison) open(ctx context.Context) (*judgement, error) {
 	}
 	if len(m.Methods) == 0 {
 		for _, i := range search.Methods() {
-			m.Methods = append(m.Methods, i.Name)
+			if i.Fits == nil { // tables know nothing of supernets
+				m.Methods = append(m.Methods, i.Name)
+			}
 		}
 	}
 	j := &judgement{}
@@ -203,7 +205,7 @@ func (j *judgement) by(noise float64) string {
 func (j *judgement) show(c *search.Curves, noise float64) {
 	j.ends(c, noise).show()
 	ch := j.regret(c, noise)
-	showSVG(ch.SVG(), ch.Title+"\n")
+	showChart(ch, ch.Title+"\n")
 }
 
 // regret is the picture of the column shown.

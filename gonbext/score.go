@@ -30,6 +30,20 @@ func layerKind(l zico.Layer) int {
 }
 
 func showScore(res *zico.Result, o Options) {
+	t := &table{
+		caption: fmt.Sprintf("%s\n%s", res.Network, o),
+		head:    []string{"ZiCo", "layers", "left out", "parameters", "multiply-adds", "seconds", "compiling"},
+		timings: []string{"seconds", "compiling"},
+		right:   []bool{true, true, true, true, true, true, true},
+		rows:    [][]string{{score(res.Score), fmt.Sprint(len(res.Layers)), fmt.Sprint(skipped(res)), fmt.Sprint(res.Params), millions(res.MACs), fmt.Sprintf("%.2f", seconds(res)), fmt.Sprintf("%.2f", res.Compile.Seconds())}},
+	}
+	t.show()
+	warnings(res)
+	showChart(layerColumns(res), layerText(res))
+}
+
+// layerColumns is the picture of the layers' shares of a score.
+func layerColumns(res *zico.Result) svg.Columns {
 	bars := make([]svg.Bar, len(res.Layers))
 	for i, l := range res.Layers {
 		bars[i] = svg.Bar{Label: l.Name, Value: l.Log, Group: layerKind(l), Void: l.Skipped, Title: fmt.Sprintf("%s %v: ln %.6g = %.4f (%d of %d weights)", l.Name, l.Weight, l.Sum, l.Log, l.NonZero, l.Params)}
@@ -37,14 +51,6 @@ func showScore(res *zico.Result, o Options) {
 			bars[i].Title = fmt.Sprintf("%s %v: left out, no gradient that differs between the batches", l.Name, l.Weight)
 		}
 	}
-	t := &table{
-		caption: fmt.Sprintf("%s\n%s", res.Network, o),
-		head:    []string{"ZiCo", "layers", "left out", "parameters", "multiply-adds", "seconds", "compiling"},
-		right:   []bool{true, true, true, true, true, true, true},
-		rows:    [][]string{{score(res.Score), fmt.Sprint(len(res.Layers)), fmt.Sprint(skipped(res)), fmt.Sprint(res.Params), millions(res.MACs), fmt.Sprintf("%.2f", seconds(res)), fmt.Sprintf("%.2f", res.Compile.Seconds())}},
-	}
-	t.show()
-	warnings(res)
 	ch := svg.Columns{
 		Title:  "What the score is made of: " + score(res.Score) + " in all",
 		XLabel: "layer, from input to output (× = left out)",
@@ -53,7 +59,7 @@ func showScore(res *zico.Result, o Options) {
 		Bars:   bars,
 	}
 	regroup(ch.Groups, bars)
-	showSVG(ch.SVG(), layerText(res))
+	return ch
 }
 
 // used are the groups that occur in the bars.
@@ -98,6 +104,7 @@ func showCompare(results []*zico.Result, o Options) {
 	t := &table{
 		caption: "On the same images with the same seed: " + o.String(),
 		head:    []string{"ZiCo", "layers", "left out", "parameters", "multiply-adds", "seconds", "network"},
+		timings: []string{"seconds"},
 		right:   []bool{true, true, true, true, true, true, false},
 	}
 	bars := make([]svg.Bar, len(results))
@@ -111,7 +118,7 @@ func showCompare(results []*zico.Result, o Options) {
 			note(res.Network + ": " + w)
 		}
 	}
-	showSVG(svg.Rows{Title: "ZiCo score", XLabel: "ZiCo score (nat, larger is better)", Bars: bars}.SVG(), "")
+	showChart(svg.Rows{Title: "ZiCo score", XLabel: "ZiCo score (nat, larger is better)", Bars: bars}, "")
 }
 
 func showSeeds(results []*zico.Result, o Options) {
@@ -129,7 +136,7 @@ func showSeeds(results []*zico.Result, o Options) {
 		Points: dots,
 		Line:   mean, LineName: "mean",
 	}
-	showSVG(ch.SVG(), fmt.Sprintf("%s: %s\n", results[0].Network, summary))
+	showChart(ch, fmt.Sprintf("%s: %s\n", results[0].Network, summary))
 }
 
 // spread returns the mean of scores and says it in words with the sample's standard deviation, where there is one.

@@ -239,7 +239,7 @@ func TestSearchPage(t *testing.T) {
 			}
 		}
 		for _, p := range v.page.pictures(s) {
-			wellFormed(t, p.svg)
+			wellFormed(t, p.chart.SVG())
 		}
 		s.Replaying = true
 		if page := v.html(s); strings.Contains(page, "<svg") {

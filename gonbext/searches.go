@@ -21,7 +21,7 @@ type Mark struct {
 func ShowSearches(title string, logs []NamedLog, marks ...Mark) error {
 	ch, text, err := searches(title, logs, marks)
 	if err == nil {
-		showSVG(ch.SVG(), text)
+		showChart(ch, text)
 	}
 	return report(err, Options{})
 }
@@ -71,5 +71,5 @@ func searches(title string, logs []NamedLog, marks []Mark) (svg.Lines, string, e
 	return ch, text, nil
 }
 
-// ShowChart shows a chart of package svg; outside a notebook it prints text, which stands for the picture there.
-func ShowChart(ch interface{ SVG() string }, text string) { showSVG(ch.SVG(), text) }
+// ShowChart shows a chart of package svg in the theme of SetTheme; outside a notebook it prints text, which stands for the picture there.
+func ShowChart(ch svg.Chart, text string) { showChart(ch, text) }

@@ -474,21 +474,24 @@ func metricNames(s *search.State) []string {
 }
 
 // picture is a drawing with what it says in words.
-type picture struct{ svg, text string }
+type picture struct {
+	chart svg.Chart
+	text  string
+}
 
 func (p *searchPage) pictures(s *search.State) []picture {
 	var list []picture
 	if len(s.Scored()) > 0 {
 		ch, text := p.progress(s)
-		list = append(list, picture{ch.SVG(), text})
+		list = append(list, picture{ch, text})
 		if ch, text, ok := p.trade(s); ok {
-			list = append(list, picture{ch.SVG(), text})
+			list = append(list, picture{ch, text})
 		}
 	}
 	fates, text := p.fates(s)
-	list = append(list, picture{fates.SVG(), text})
+	list = append(list, picture{fates, text})
 	if ch, text, ok := p.clockwork(s); ok {
-		list = append(list, picture{ch.SVG(), text})
+		list = append(list, picture{ch, text})
 	}
 	return list
 }
@@ -497,7 +500,7 @@ func (p *searchPage) pictures(s *search.State) []picture {
 func (p *searchPage) HTML(s *search.State) string {
 	var b strings.Builder
 	for _, pic := range p.pictures(s) {
-		b.WriteString("<div>" + pic.svg + "</div>")
+		b.WriteString(`<div data-zeroshot="picture">` + pic.chart.Draw(theme()) + "</div>")
 	}
 	if len(s.Scored()) > 0 {
 		b.WriteString(p.table(s).HTML())
@@ -519,6 +522,6 @@ func (p *searchPage) show(s *search.State) {
 		note(fmt.Sprintf("%d candidates failed, the first: %s", s.Failed, s.Failure))
 	}
 	for _, pic := range p.pictures(s) {
-		showSVG(pic.svg, pic.text)
+		showChart(pic.chart, pic.text)
 	}
 }

@@ -142,6 +142,40 @@ var want = map[string]outputs{
 			`loss \d\.\d+ at the first step, \d\.\d+ at the last`,
 		},
 	},
+	"05-theory.ipynb": {
+		kinds: map[string]int{"image/svg+xml": 8},
+		text: []string{
+			`\d+ images of \d+ pixels\s+mean cosine between two images: 0\.\d+`,
+			`bound as printed .* runs under it: 0 of \d+`,
+			`bound put right .* runs under it: (100 of 100|1000 of 1000), loss/bound 0\.`,
+			`bound of the variance .* runs under it: (100 of 100|1000 of 1000), loss/bound 0\.`,
+			`between floor and bound: (100 of 100|1000 of 1000)`,
+			`share of noise and loss left: +(0\.9\d\d|1\.000) `,
+			`always 1 +1\.000 +0\.001 `,
+			`of its loss the epoch takes away at most \de-0[789]`,
+			`width +256 +-?\d\.\d{3} \[`,
+			`scale 4 +sigma .* ZiCo \d+\.\d\d`,
+			`limit +0\.0\d+ +\d+\.\d+`,
+			`width 2048: rate N/largest eigenvalue = .* by H\(0\) 0\.`,
+			`rank correlation of H's largest eigenvalue with`,
+			`ZiCo of one network: (\d+\.\d)\d+ in float64, \d+\.\d+ by zico\.ScoreGradients`,
+		},
+	},
+	"07-explore.ipynb": {
+		kinds: map[string]int{"image/svg+xml": 9, "text/html": 6},
+		text: []string{
+			`\n *[1-9]\d+\.\d{4} +587,386 +82\.49 M +53 +90\.59 % +390 of 15,625 +\|nor_conv_3x3~0\|`,
+			`\d+ of \d+ scored neighbours have a higher score; 24 in all`,
+			` of 15,625 +edge \d → \d: \w+ → \w+`,
+			`of \d+ other cells, score and accuracy move the same way in \d+`,
+			`scored neighbours have a higher score; 35 in all`,
+			` +width \d: \d+ → \d+`,
+			`other networks have more parameters; \d+ of these have a higher score`,
+			`masternet:reslink=0,se=0\n2 batches of \d+ images`,
+			` +block \d, [a-z]+: \w+ → `,
+			`the best of \d+: \+`,
+		},
+	},
 }
 
 // committed is what the outputs in the repository hold beside, which rest on samples of the size that they were promised to have and on the test accuracies of the benchmarks.
@@ -174,6 +208,28 @@ var committed = map[string]outputs{
 			`evaluation limit reached.* 300 evaluations`,
 			`After 2500 candidates, searching by cifar10/valid on natstss.*means of 20 runs`,
 			`epoch 12: loss 0\.\d+`,
+		},
+	},
+	"05-theory.ipynb": {
+		text: []string{
+			`mean cosine between two images: 0\.688`, // of the embedded digits: results of somebody's own files are not committed
+			`bound put right .* runs under it: 1000 of 1000`,
+			`150 networks\s+sigma`,
+			`width 1024 +-?\d\.\d{3} \[`,
+			` 16384 +0\.0\d+ `,
+			`width 256, 60 draws`,
+		},
+	},
+	"07-explore.ipynb": {
+		text: []string{
+			`559\.6318 +587,386`,
+			`731\.2181 .* 91\.29 % +33 of 15,625 +edge 1 → 2: avg_pool_3x3 → nor_conv_3x3`,
+			`721\.3068 .* 89\.45 % +2,088 of 15,625 +edge 0 → 3: skip_connect → nor_conv_3x3`,
+			`move the same way in 20 and against each other in 4`,
+			`249\.5143 +214,042`,
+			`14 of 24 other networks have more parameters; 14 of these`,
+			`912\.9600 +3,673,738 +34\.77 M`,
+			`972\.1167 +3,730,762 +38\.33 M +81 +block 3, layers: 1 → 2`,
 		},
 	},
 }

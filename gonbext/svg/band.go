@@ -24,11 +24,14 @@ type Band struct {
 	MarkName string
 }
 
-// SVG draws the chart, 800 pixels wide. Points whose X is not positive or whose Y is not finite are left out.
-func (ch Band) SVG() string {
+// SVG implements Chart.
+func (ch Band) SVG() string { return ch.Draw(Light) }
+
+// Draw implements Chart. The picture is 800 pixels wide. Points whose X is not positive or whose Y is not finite are left out.
+func (ch Band) Draw(t Theme) string {
 	const w, h, left, right, top, bottom = 800, 300, 74.0, 20.0, 58.0, 52.0
-	c := newCanvas(w, h, ch.Title)
-	c.text(left, 20, 14, "start", ink, 0, clipEnd(ch.Title, w-left-right, 14))
+	c := newCanvas(t, w, h, ch.Title)
+	c.text(left, 20, 14, "start", c.t.Ink, 0, clipEnd(ch.Title, w-left-right, 14))
 	var points []BandPoint
 	xlo, xhi := math.Inf(1), math.Inf(-1)
 	ylo, yhi := xlo, xhi
@@ -43,7 +46,7 @@ func (ch Band) SVG() string {
 		xlo, xhi = min(xlo, p.X), max(xhi, p.X)
 		ylo, yhi = min(ylo, p.Low), max(yhi, p.High)
 	}
-	marked := finite(ch.Mark) && ch.MarkName != ""
+	marked := ch.marked()
 	if marked {
 		ylo, yhi = min(ylo, ch.Mark), max(yhi, ch.Mark)
 	}
@@ -63,13 +66,13 @@ func (ch Band) SVG() string {
 	}
 	y := func(v float64) float64 { return h - bottom - (v-ylo)/(yhi-ylo)*(h-bottom-top) }
 	for _, v := range yt {
-		c.line(left, y(v), w-right, y(v), rule)
-		c.text(left-6, y(v)+4, 11, "end", ink, 0, tickLabel(v, yt[1]-yt[0]))
+		c.line(left, y(v), w-right, y(v), c.t.Rule)
+		c.text(left-6, y(v)+4, 11, "end", c.t.Ink, 0, tickLabel(v, yt[1]-yt[0]))
 	}
 	c.logAxis(x, xlo, xhi, h-bottom)
-	c.line(left, h-bottom, w-right, h-bottom, ink)
-	c.text(left+(w-left-right)/2, h-14, 12, "middle", ink, 0, ch.XLabel)
-	c.text(18, top+(h-bottom-top)/2, 12, "middle", ink, -90, ch.YLabel)
+	c.line(left, h-bottom, w-right, h-bottom, c.t.Ink)
+	c.text(left+(w-left-right)/2, h-14, 12, "middle", c.t.Ink, 0, ch.XLabel)
+	c.text(18, top+(h-bottom-top)/2, 12, "middle", c.t.Ink, -90, ch.YLabel)
 	if len(points) > 0 {
 		var area, line strings.Builder
 		for _, p := range points {
@@ -79,8 +82,8 @@ func (ch Band) SVG() string {
 		for i := len(points) - 1; i >= 0; i-- {
 			fmt.Fprintf(&area, "%s,%s ", num(x(points[i].X)), num(y(points[i].Low)))
 		}
-		fmt.Fprintf(&c.b, `<polygon points="%s" fill="%s" fill-opacity="0.2"/>`, strings.TrimSpace(area.String()), Blue)
-		fmt.Fprintf(&c.b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`, strings.TrimSpace(line.String()), Blue)
+		fmt.Fprintf(&c.b, `<polygon points="%s" fill="%s" fill-opacity="0.2"/>`, strings.TrimSpace(area.String()), c.t.Color(Blue))
+		fmt.Fprintf(&c.b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`, strings.TrimSpace(line.String()), c.t.Color(Blue))
 		for _, p := range points {
 			title := p.Title
 			if title == "" {
@@ -96,28 +99,30 @@ func (ch Band) SVG() string {
 	at := left
 	if ch.Name != "" {
 		c.rect(at, 31, 10, 10, Blue, "")
-		c.text(at+15, 40, 11, "start", ink, 0, ch.Name)
+		c.text(at+15, 40, 11, "start", c.t.Ink, 0, ch.Name)
 		at += 35 + width(ch.Name, 11)
 	}
 	if marked {
 		c.dashed(at, 36, at+20, 36, Vermillion)
-		c.text(at+25, 40, 11, "start", ink, 0, ch.MarkName)
+		c.text(at+25, 40, 11, "start", c.t.Ink, 0, ch.MarkName)
 	}
 	return c.String()
 }
 
+func (ch Band) marked() bool { return finite(ch.Mark) && ch.MarkName != "" }
+
 // dashed draws a line that differs from others in more than its colour.
 func (c *canvas) dashed(x1, y1, x2, y2 float64, stroke string) {
-	fmt.Fprintf(&c.b, `<line x1="%s" y1="%s" x2="%s" y2="%s" stroke="%s" stroke-width="1.5" stroke-dasharray="6 4"/>`, num(x1), num(y1), num(x2), num(y2), stroke)
+	fmt.Fprintf(&c.b, `<line x1="%s" y1="%s" x2="%s" y2="%s" stroke="%s" stroke-width="1.5" stroke-dasharray="6 4"/>`, num(x1), num(y1), num(x2), num(y2), c.t.Color(stroke))
 }
 
 // logAxis draws the ticks of a logarithmic horizontal axis at the height y; x places a value.
 func (c *canvas) logAxis(x func(float64) float64, lo, hi, y float64) {
 	last := math.Inf(-1)
 	for _, v := range logTicks(lo, hi) {
-		c.line(x(v), y, x(v), y+4, ink)
+		c.line(x(v), y, x(v), y+4, c.t.Ink)
 		if label := fmt.Sprintf("%.6g", v); x(v)-last > width(label, 11)+8 {
-			c.text(x(v), y+17, 11, "middle", ink, 0, label)
+			c.text(x(v), y+17, 11, "middle", c.t.Ink, 0, label)
 			last = x(v)
 		}
 	}

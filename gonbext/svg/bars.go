@@ -26,8 +26,11 @@ type Columns struct {
 	Bars   []Bar
 }
 
-// SVG draws the chart, 800 pixels wide.
-func (ch Columns) SVG() string {
+// SVG implements Chart.
+func (ch Columns) SVG() string { return ch.Draw(Light) }
+
+// Draw implements Chart. The picture is 800 pixels wide.
+func (ch Columns) Draw(t Theme) string {
 	const w, left, right, top, axis = 800, 62.0, 14.0, 58.0, 230.0
 	longest := 0.0
 	for _, b := range ch.Bars {
@@ -35,19 +38,19 @@ func (ch Columns) SVG() string {
 	}
 	labels := min(longest, 150)
 	h := int(top + axis + labels + 40)
-	c := newCanvas(w, h, ch.Title)
-	c.text(left, 20, 14, "start", ink, 0, clipEnd(ch.Title, w-left-right, 14))
+	c := newCanvas(t, w, h, ch.Title)
+	c.text(left, 20, 14, "start", c.t.Ink, 0, clipEnd(ch.Title, w-left-right, 14))
 	legend(c, left, 40, ch.Groups)
 
-	t := barTicks(ch.Bars, 6)
-	lo, hi := t[0], t[len(t)-1]
+	at := barTicks(ch.Bars, 6)
+	lo, hi := at[0], at[len(at)-1]
 	base := top + axis
 	y := func(v float64) float64 { return base - (v-lo)/(hi-lo)*axis }
-	for _, v := range t {
-		c.line(left, y(v), w-right, y(v), rule)
-		c.text(left-6, y(v)+4, 11, "end", ink, 0, tickLabel(v, t[1]-t[0]))
+	for _, v := range at {
+		c.line(left, y(v), w-right, y(v), c.t.Rule)
+		c.text(left-6, y(v)+4, 11, "end", c.t.Ink, 0, tickLabel(v, at[1]-at[0]))
 	}
-	c.text(16, top+axis/2, 12, "middle", ink, -90, ch.YLabel)
+	c.text(16, top+axis/2, 12, "middle", c.t.Ink, -90, ch.YLabel)
 
 	slot := (w - left - right) / float64(max(1, len(ch.Bars)))
 	every := int(math.Ceil(11 / slot)) // labels need 11 pixels each
@@ -61,15 +64,15 @@ func (ch Columns) SVG() string {
 		if b.finite() {
 			c.rect(x-wide/2, y(max(b.Value, 0)), wide, max(math.Abs(y(b.Value)-y(0)), 0.5), color, b.title())
 		} else {
-			c.text(x, y(0)-3, 11, "middle", Vermillion, 0, "×")
+			c.text(x, y(0)-3, 11, "middle", c.t.Warn, 0, "×")
 			c.rect(x-slot/2, top, slot, axis, "#FFFFFF00", b.title())
 		}
 		if i%every == 0 {
-			c.text(x+3, base+8, 10, "end", ink, -90, clip(b.Label, labels, 10))
+			c.text(x+3, base+8, 10, "end", c.t.Ink, -90, clip(b.Label, labels, 10))
 		}
 	}
-	c.line(left, y(0), w-right, y(0), ink)
-	c.text(left+(w-left-right)/2, float64(h)-10, 12, "middle", ink, 0, ch.XLabel)
+	c.line(left, y(0), w-right, y(0), c.t.Ink)
+	c.text(left+(w-left-right)/2, float64(h)-10, 12, "middle", c.t.Ink, 0, ch.XLabel)
 	return c.String()
 }
 
@@ -81,8 +84,11 @@ type Rows struct {
 	Bars   []Bar
 }
 
-// SVG draws the chart, 800 pixels wide.
-func (ch Rows) SVG() string {
+// SVG implements Chart.
+func (ch Rows) SVG() string { return ch.Draw(Light) }
+
+// Draw implements Chart. The picture is 800 pixels wide.
+func (ch Rows) Draw(t Theme) string {
 	const w, left, right, top, row = 800, 16.0, 80.0, 36.0, 40.0
 	legendRoom := 0.0
 	if len(ch.Groups) > 1 {
@@ -90,21 +96,21 @@ func (ch Rows) SVG() string {
 	}
 	base := top + legendRoom + row*float64(len(ch.Bars))
 	h := int(base + 46)
-	c := newCanvas(w, h, ch.Title)
-	c.text(left, 20, 14, "start", ink, 0, clipEnd(ch.Title, w-left-right, 14))
+	c := newCanvas(t, w, h, ch.Title)
+	c.text(left, 20, 14, "start", c.t.Ink, 0, clipEnd(ch.Title, w-left-right, 14))
 	if legendRoom > 0 {
 		legend(c, left, 40, ch.Groups)
 	}
-	t := barTicks(ch.Bars, 8)
-	lo, hi := t[0], t[len(t)-1]
+	at := barTicks(ch.Bars, 8)
+	lo, hi := at[0], at[len(at)-1]
 	x := func(v float64) float64 { return left + (v-lo)/(hi-lo)*(w-left-right) }
-	for _, v := range t {
+	for _, v := range at {
 		// The lines stop at the names, which they would cross.
 		for i := range ch.Bars {
 			y := top + legendRoom + float64(i)*row
-			c.line(x(v), y+18, x(v), y+36, rule)
+			c.line(x(v), y+18, x(v), y+36, c.t.Rule)
 		}
-		c.text(x(v), base+16, 11, "middle", ink, 0, tickLabel(v, t[1]-t[0]))
+		c.text(x(v), base+16, 11, "middle", c.t.Ink, 0, tickLabel(v, at[1]-at[0]))
 	}
 	for i, b := range ch.Bars {
 		y := top + legendRoom + float64(i)*row
@@ -112,16 +118,16 @@ func (ch Rows) SVG() string {
 		if b.Group >= 0 && b.Group < len(ch.Groups) {
 			color = ch.Groups[b.Group].Color
 		}
-		c.text(left, y+14, 11, "start", ink, 0, clip(b.Label, w-left-right, 11))
+		c.text(left, y+14, 11, "start", c.t.Ink, 0, clip(b.Label, w-left-right, 11))
 		if b.finite() {
 			c.rect(x(min(b.Value, 0)), y+18, max(math.Abs(x(b.Value)-x(0)), 0.5), 15, color, b.title())
-			c.text(x(max(b.Value, 0))+5, y+30, 11, "start", ink, 0, plain(b.Value))
+			c.text(x(max(b.Value, 0))+5, y+30, 11, "start", c.t.Ink, 0, plain(b.Value))
 		} else {
-			c.text(x(0)+5, y+30, 12, "start", Vermillion, 0, "× not a finite number")
+			c.text(x(0)+5, y+30, 12, "start", c.t.Warn, 0, "× not a finite number")
 		}
 	}
-	c.line(x(0), top+legendRoom, x(0), base, ink)
-	c.text(left+(w-left-right)/2, base+36, 12, "middle", ink, 0, ch.XLabel)
+	c.line(x(0), top+legendRoom, x(0), base, c.t.Ink)
+	c.text(left+(w-left-right)/2, base+36, 12, "middle", c.t.Ink, 0, ch.XLabel)
 	return c.String()
 }
 
@@ -156,7 +162,7 @@ func plain(v float64) string {
 func legend(c *canvas, x, y float64, groups []Group) {
 	for _, g := range groups {
 		c.rect(x, y-9, 10, 10, g.Color, "")
-		c.text(x+15, y, 11, "start", ink, 0, g.Name)
+		c.text(x+15, y, 11, "start", c.t.Ink, 0, g.Name)
 		x += 30 + width(g.Name, 11)
 	}
 }

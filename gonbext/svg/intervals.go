@@ -22,8 +22,11 @@ type Intervals struct {
 	Rows     []IntervalRow
 }
 
-// SVG draws the chart, 800 pixels wide: a bar from 0 with the interval over it, and a diamond for the mark.
-func (ch Intervals) SVG() string {
+// SVG implements Chart.
+func (ch Intervals) SVG() string { return ch.Draw(Light) }
+
+// Draw implements Chart. The picture is 800 pixels wide: a bar from 0 with the interval over it, and a diamond for the mark.
+func (ch Intervals) Draw(t Theme) string {
 	const w, right, top, row = 800, 70.0, 58.0, 22.0
 	left := 60.0
 	for _, r := range ch.Rows {
@@ -31,8 +34,8 @@ func (ch Intervals) SVG() string {
 	}
 	left = min(left, 240)
 	base := top + row*float64(len(ch.Rows))
-	c := newCanvas(w, int(base+50), ch.Title)
-	c.text(16, 20, 14, "start", ink, 0, clipEnd(ch.Title, w-32, 14))
+	c := newCanvas(t, w, int(base+50), ch.Title)
+	c.text(16, 20, 14, "start", c.t.Ink, 0, clipEnd(ch.Title, w-32, 14))
 	lo, hi := 0.0, 0.0
 	marks := false
 	for _, r := range ch.Rows {
@@ -43,53 +46,53 @@ func (ch Intervals) SVG() string {
 		}
 		marks = marks || finite(r.Mark)
 	}
-	t := ticks(lo, hi, 8)
-	lo, hi = t[0], t[len(t)-1]
+	scale := ticks(lo, hi, 8)
+	lo, hi = scale[0], scale[len(scale)-1]
 	x := func(v float64) float64 { return left + (v-lo)/(hi-lo)*(w-left-right) }
-	for _, v := range t {
-		c.line(x(v), top, x(v), base, rule)
-		c.text(x(v), base+16, 11, "middle", ink, 0, tickLabel(v, t[1]-t[0]))
+	for _, v := range scale {
+		c.line(x(v), top, x(v), base, c.t.Rule)
+		c.text(x(v), base+16, 11, "middle", c.t.Ink, 0, tickLabel(v, scale[1]-scale[0]))
 	}
 	for i, r := range ch.Rows {
 		y := top + (float64(i)+0.5)*row
-		c.text(left-8, y+4, 11, "end", ink, 0, clip(r.Label, left-16, 11))
+		c.text(left-8, y+4, 11, "end", c.t.Ink, 0, clip(r.Label, left-16, 11))
 		title := r.Title
 		if title == "" {
 			title = fmt.Sprintf("%s: %.4g [%.4g, %.4g]", r.Label, r.Value, r.Low, r.High)
 		}
 		if !finite(r.Value) {
-			c.text(x(0)+5, y+4, 11, "start", Vermillion, 0, "× no value")
+			c.text(x(0)+5, y+4, 11, "start", c.t.Warn, 0, "× no value")
 		} else {
 			c.rect(min(x(r.Value), x(0)), y-6, max(math.Abs(x(r.Value)-x(0)), 0.5), 12, Sky, title)
 			if finite(r.Low) && finite(r.High) {
 				for _, v := range []float64{r.Low, r.High} {
-					c.line(x(v), y-4, x(v), y+4, ink)
+					c.line(x(v), y-4, x(v), y+4, c.t.Ink)
 				}
-				c.line(x(r.Low), y, x(r.High), y, ink)
+				c.line(x(r.Low), y, x(r.High), y, c.t.Ink)
 			}
-			c.text(w-right+8, y+4, 11, "start", ink, 0, fmt.Sprintf("%.3f", r.Value))
+			c.text(w-right+8, y+4, 11, "start", c.t.Ink, 0, fmt.Sprintf("%.3f", r.Value))
 		}
 		if finite(r.Mark) {
 			c.diamond(x(r.Mark), y, 5, Vermillion, fmt.Sprintf("%s: %.4g (%s)", r.Label, r.Mark, ch.MarkName))
 		}
 	}
-	c.line(x(0), top, x(0), base, ink)
-	c.text(left+(w-left-right)/2, base+36, 12, "middle", ink, 0, ch.XLabel)
+	c.line(x(0), top, x(0), base, c.t.Ink)
+	c.text(left+(w-left-right)/2, base+36, 12, "middle", c.t.Ink, 0, ch.XLabel)
 	at := left
 	if ch.Name != "" {
 		c.rect(at, 31, 10, 10, Sky, "")
-		c.text(at+15, 40, 11, "start", ink, 0, ch.Name)
+		c.text(at+15, 40, 11, "start", c.t.Ink, 0, ch.Name)
 		at += 35 + width(ch.Name, 11)
 	}
 	if marks {
 		c.diamond(at+5, 36, 5, Vermillion, "")
-		c.text(at+15, 40, 11, "start", ink, 0, ch.MarkName)
+		c.text(at+15, 40, 11, "start", c.t.Ink, 0, ch.MarkName)
 	}
 	return c.String()
 }
 
 // diamond is a mark that differs from circles and bars in form too.
 func (c *canvas) diamond(x, y, r float64, fill, title string) {
-	fmt.Fprintf(&c.b, `<polygon points="%s,%s %s,%s %s,%s %s,%s" fill="%s" stroke="#FFFFFF"`, num(x-r), num(y), num(x), num(y-r), num(x+r), num(y), num(x), num(y+r), fill)
+	fmt.Fprintf(&c.b, `<polygon points="%s,%s %s,%s %s,%s %s,%s" fill="%s" stroke="%s"`, num(x-r), num(y), num(x), num(y-r), num(x+r), num(y), num(x), num(y+r), c.t.Color(fill), c.t.Ground)
 	c.end("polygon", title)
 }

@@ -9,13 +9,10 @@ import (
 // Black is the eighth colour of Okabe and Ito's palette.
 const Black = "#000000"
 
-// palette has the colours of lines without one of their own. Lines beyond them take them again, dashed.
-var palette = []string{Blue, Orange, Green, Vermillion, Purple, Sky, Black, Grey}
-
 // Line is a named line of a Lines chart.
 type Line struct {
 	Name  string
-	Color string // default: by its place
+	Color string // default: by its place, dashed from the ninth line on
 	// Points in the order in which they are joined; those that cannot be drawn are left out. Low and High are drawn where Band is set.
 	Points []BandPoint
 	// Band draws Low to High as a pale area: an interval.
@@ -26,9 +23,11 @@ type Line struct {
 	Marks bool
 	// Apart leaves the points unjoined.
 	Apart bool
+
+	dashed bool
 }
 
-// Cloud is a layer of many small dots below the lines. They have no titles and take about 15 bytes each.
+// Cloud is a layer of many small dots below the lines. They have no titles and take about 14 bytes each.
 type Cloud struct {
 	Name   string
 	Color  string
@@ -91,8 +90,11 @@ func part(v, lo, hi float64, logarithmic bool) float64 {
 	return (v - lo) / (hi - lo)
 }
 
-// SVG draws the chart, 800 pixels wide.
-func (ch Lines) SVG() string {
+// SVG implements Chart.
+func (ch Lines) SVG() string { return ch.Draw(Light) }
+
+// Draw implements Chart. The picture is 800 pixels wide.
+func (ch Lines) Draw(t Theme) string {
 	const w = 800
 	h := ch.Height
 	if h == 0 {
@@ -103,8 +105,8 @@ func (ch Lines) SVG() string {
 	items := ch.items(lines)
 	rows := place(items, f.left, f.right)
 	f.top, f.bottom = 40+16*float64(rows), float64(h)-52
-	c := newCanvas(w, h, ch.Title)
-	c.text(f.left, 20, 14, "start", ink, 0, clipEnd(ch.Title, f.right-f.left, 14))
+	c := newCanvas(t, w, h, ch.Title)
+	c.text(f.left, 20, 14, "start", c.t.Ink, 0, clipEnd(ch.Title, f.right-f.left, 14))
 	ch.axes(c, f)
 	for _, cl := range ch.Clouds {
 		c.cloud(f, cl)
@@ -137,7 +139,7 @@ func (ch Lines) fit(f *frame) []Line {
 	lines := make([]Line, len(ch.Lines))
 	for i, l := range ch.Lines {
 		if l.Color == "" {
-			l.Color = palette[i%len(palette)]
+			l.Color, l.dashed = Light.Palette[i%len(Light.Palette)], i >= len(Light.Palette)
 		}
 		var points []BandPoint
 		for _, p := range l.Points {
@@ -189,8 +191,8 @@ func (ch Lines) fit(f *frame) []Line {
 // axes draws them and widens the ranges to whole ticks, but for a logarithmic axis.
 func (ch Lines) axes(c *canvas, f *frame) {
 	across := func(v float64, label string) {
-		c.line(f.left, f.y(v), f.right, f.y(v), rule)
-		c.text(f.left-6, f.y(v)+4, 11, "end", ink, 0, label)
+		c.line(f.left, f.y(v), f.right, f.y(v), c.t.Rule)
+		c.text(f.left-6, f.y(v)+4, 11, "end", c.t.Ink, 0, label)
 	}
 	if ch.LogY {
 		last := math.Inf(1)
@@ -213,21 +215,21 @@ func (ch Lines) axes(c *canvas, f *frame) {
 		xt := ticks(f.xlo, f.xhi, 9)
 		f.xlo, f.xhi = xt[0], xt[len(xt)-1]
 		for _, v := range xt {
-			c.line(f.x(v), f.bottom, f.x(v), f.bottom+4, ink)
-			c.text(f.x(v), f.bottom+17, 11, "middle", ink, 0, tickLabel(v, xt[1]-xt[0]))
+			c.line(f.x(v), f.bottom, f.x(v), f.bottom+4, c.t.Ink)
+			c.text(f.x(v), f.bottom+17, 11, "middle", c.t.Ink, 0, tickLabel(v, xt[1]-xt[0]))
 		}
 	}
-	c.line(f.left, f.bottom, f.right, f.bottom, ink)
-	c.text((f.left+f.right)/2, f.bottom+38, 12, "middle", ink, 0, ch.XLabel)
-	c.text(18, (f.top+f.bottom)/2, 12, "middle", ink, -90, ch.YLabel)
+	c.line(f.left, f.bottom, f.right, f.bottom, c.t.Ink)
+	c.text((f.left+f.right)/2, f.bottom+38, 12, "middle", c.t.Ink, 0, ch.XLabel)
+	c.text(18, (f.top+f.bottom)/2, 12, "middle", c.t.Ink, -90, ch.YLabel)
 }
 
-// cloud draws dots as the round ends of lines without length, which takes a fifth of the bytes of circles.
+// cloud draws dots without titles.
 func (c *canvas) cloud(f *frame, cl Cloud) {
 	var path strings.Builder
 	for i, x := range cl.X {
 		if f.shows(x, cl.Y[i]) {
-			fmt.Fprintf(&path, "M%.1f %.1fh0", f.x(x), f.y(cl.Y[i]))
+			speck(&path, f.x(x), f.y(cl.Y[i]))
 		}
 	}
 	if path.Len() == 0 {
@@ -237,7 +239,7 @@ func (c *canvas) cloud(f *frame, cl Cloud) {
 	if radius == 0 {
 		radius = 1.5
 	}
-	fmt.Fprintf(&c.b, `<path d="%s" fill="none" stroke="%s" stroke-width="%s" stroke-linecap="round"/>`, path.String(), cl.Color, num(2*radius))
+	c.specks(path.String(), cl.Color, radius)
 }
 
 func (c *canvas) area(f *frame, l Line) {
@@ -262,7 +264,7 @@ func (c *canvas) area(f *frame, l Line) {
 			to(p.X, l.Points[i-1].Low)
 		}
 	}
-	fmt.Fprintf(&c.b, `<polygon points="%s" fill="%s" fill-opacity="0.15"/>`, strings.TrimSpace(edge.String()), l.Color)
+	fmt.Fprintf(&c.b, `<polygon points="%s" fill="%s" fill-opacity="0.15"/>`, strings.TrimSpace(edge.String()), c.t.Color(l.Color))
 }
 
 func (c *canvas) polyline(f *frame, l Line) {
@@ -274,7 +276,10 @@ func (c *canvas) polyline(f *frame, l Line) {
 			}
 			fmt.Fprintf(&way, "%s,%s ", num(f.x(p.X)), num(f.y(p.Y)))
 		}
-		fmt.Fprintf(&c.b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"`, strings.TrimSpace(way.String()), l.Color)
+		fmt.Fprintf(&c.b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"`, strings.TrimSpace(way.String()), c.t.Color(l.Color))
+		if l.dashed {
+			c.b.WriteString(` stroke-dasharray="8 3"`)
+		}
 		c.end("polyline", l.Name)
 	}
 	for _, p := range l.Points {
@@ -303,7 +308,7 @@ type item struct {
 
 func (it *item) draw(c *canvas) {
 	it.mark(c, it.x, it.y)
-	c.text(it.x+26, it.y+4, 11, "start", ink, 0, it.name)
+	c.text(it.x+26, it.y+4, 11, "start", c.t.Ink, 0, it.name)
 }
 
 // items are what the legend explains: everything that has a name.
@@ -314,7 +319,12 @@ func (ch Lines) items(lines []Line) []*item {
 	}
 	for _, l := range lines {
 		list = append(list, &item{name: l.Name, mark: func(c *canvas, x, y float64) {
-			if !l.Apart {
+			switch {
+			case l.Apart:
+			case l.dashed:
+				c.rect(x, y-1, 8, 2, l.Color, "")
+				c.rect(x+11, y-1, 8, 2, l.Color, "")
+			default:
 				c.rect(x, y-1, 20, 2, l.Color, "")
 			}
 			if l.Marks {

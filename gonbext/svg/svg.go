@@ -1,6 +1,6 @@
 // Package svg draws the charts of notebooks as self-contained SVG: no script, no style sheet, no identifiers, nothing from elsewhere. So a chart shows the same in Jupyter, in exported pages and on code hosts, and several can stand on one page. Each mark carries a title that browsers show under the mouse.
 //
-// Charts have a white ground of their own and so read on dark pages too; colours are Okabe and Ito's, which colour-blind readers can tell apart.
+// Charts are drawn in a Theme, for light or dark pages, with a ground of their own, so that they read on the other kind too; colours are Okabe and Ito's, which colour-blind readers can tell apart. Each chart also gives the data that it draws, see Chart. Package render turns pictures into PNG and PDF.
 package svg
 
 import (
@@ -29,14 +29,15 @@ const (
 
 // canvas collects the elements of a picture.
 type canvas struct {
+	t    Theme
 	w, h int
 	b    strings.Builder
 }
 
-func newCanvas(w, h int, label string) *canvas {
-	c := &canvas{w: w, h: h}
+func newCanvas(t Theme, w, h int, label string) *canvas {
+	c := &canvas{t: t, w: w, h: h}
 	fmt.Fprintf(&c.b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" font-family="%s"><title>%s</title>`, w, h, w, h, font, escape(label))
-	c.rect(0, 0, float64(w), float64(h), "#FFFFFF", "")
+	c.rect(0, 0, float64(w), float64(h), t.Ground, "")
 	return c
 }
 
@@ -59,12 +60,12 @@ func num(v float64) string { return strconv.FormatFloat(math.Round(v*100)/100, '
 
 // rect draws a filled rectangle; title, if any, shows under the mouse.
 func (c *canvas) rect(x, y, w, h float64, fill, title string) {
-	fmt.Fprintf(&c.b, `<rect x="%s" y="%s" width="%s" height="%s" fill="%s"`, num(x), num(y), num(w), num(h), fill)
+	fmt.Fprintf(&c.b, `<rect x="%s" y="%s" width="%s" height="%s" fill="%s"`, num(x), num(y), num(w), num(h), c.t.Color(fill))
 	c.end("rect", title)
 }
 
 func (c *canvas) circle(x, y, r float64, fill, title string) {
-	fmt.Fprintf(&c.b, `<circle cx="%s" cy="%s" r="%s" fill="%s"`, num(x), num(y), num(r), fill)
+	fmt.Fprintf(&c.b, `<circle cx="%s" cy="%s" r="%s" fill="%s"`, num(x), num(y), num(r), c.t.Color(fill))
 	c.end("circle", title)
 }
 
@@ -77,12 +78,12 @@ func (c *canvas) end(element, title string) {
 }
 
 func (c *canvas) line(x1, y1, x2, y2 float64, stroke string) {
-	fmt.Fprintf(&c.b, `<line x1="%s" y1="%s" x2="%s" y2="%s" stroke="%s"/>`, num(x1), num(y1), num(x2), num(y2), stroke)
+	fmt.Fprintf(&c.b, `<line x1="%s" y1="%s" x2="%s" y2="%s" stroke="%s"/>`, num(x1), num(y1), num(x2), num(y2), c.t.Color(stroke))
 }
 
 // text writes a line; anchor is start, middle or end; angle turns it about its point, degrees clockwise.
 func (c *canvas) text(x, y, size float64, anchor, fill string, angle float64, s string) {
-	fmt.Fprintf(&c.b, `<text x="%s" y="%s" font-size="%s" text-anchor="%s" fill="%s"`, num(x), num(y), num(size), anchor, fill)
+	fmt.Fprintf(&c.b, `<text x="%s" y="%s" font-size="%s" text-anchor="%s" fill="%s"`, num(x), num(y), num(size), anchor, c.t.Color(fill))
 	if angle != 0 {
 		fmt.Fprintf(&c.b, ` transform="rotate(%s %s %s)"`, num(angle), num(x), num(y))
 	}

@@ -183,7 +183,7 @@ func TestLineParts(t *testing.T) {
 		Guides: []Guide{{Name: "limit", At: 50, Vertical: true}},
 	}
 	picture := ch.SVG()
-	for part, n := range map[string]int{"h0": 2, "fill-opacity": 12, "<polyline": 12, "the mark": 1, "stroke-dasharray": 2, ">limit</text>": 1} {
+	for part, n := range map[string]int{"h0": 2, "fill-opacity": 12, "<polyline": 12, "the mark": 1, "stroke-dasharray": 6, ">limit</text>": 1} {
 		if got := strings.Count(picture, part); got != n {
 			t.Errorf("%q is there %d times, want %d", part, got, n)
 		}

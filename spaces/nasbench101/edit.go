@@ -41,23 +41,12 @@ func (c *cell) neighbors() []cell {
 	if c.n == maxVertices {
 		return near
 	}
-	// The new vertex takes the number of the output, which moves up.
 	for u := range last {
 		for v := uint8(1); v <= last; v++ {
-			if u == v {
-				continue
-			}
-			d := *c
-			d.n++
-			d.in[d.n-1], d.in[last] = d.in[last], 1<<u
-			to := v
-			if v == last {
-				to = d.n - 1
-			}
-			d.in[to] |= 1 << last
 			for op := range uint8(len(Ops)) {
-				d.ops[last] = op
-				take(d)
+				if u != v {
+					take(c.with(u, v, op))
+				}
 			}
 		}
 	}
@@ -77,5 +66,19 @@ func (c *cell) without(v uint8) cell {
 		d.ops[k] = c.ops[u]
 		k++
 	}
+	return d
+}
+
+// with is the cell with one vertex more, which reads u and is read by v. It takes the number of the output, which moves up.
+func (c *cell) with(u, v, op uint8) cell {
+	d := *c
+	last := c.n - 1
+	d.n++
+	d.in[d.n-1], d.in[last] = d.in[last], 1<<u
+	if v == last {
+		v = d.n - 1
+	}
+	d.in[v] |= 1 << last
+	d.ops[last] = op
 	return d
 }

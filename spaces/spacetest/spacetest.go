@@ -183,6 +183,7 @@ func Run(t *testing.T, s spaces.Space, malformed ...string) {
 			}
 		}
 	})
+	t.Run("knobs", func(t *testing.T) { knobs(t, s, malformed) })
 	t.Run("all", func(t *testing.T) {
 		seen := map[spaces.Arch]bool{}
 		indexer, _ := s.(spaces.Indexer)

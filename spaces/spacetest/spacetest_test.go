@@ -73,6 +73,21 @@ func (b broken) Network(a spaces.Arch, in spaces.Input) (*net.Network, error) {
 	return n, err
 }
 
+func (b broken) Set(a spaces.Arch, knob, value int) (spaces.Arch, error) {
+	n, err := b.Space.Set(a, knob, value)
+	switch {
+	case b.fault == "drift" && n == a:
+		return b.Space.Set(a, 0, 1)
+	case b.fault == "spaced" && err == nil && n != a:
+		return n + " ", nil
+	case b.fault == "few" && err == nil && knob == 0:
+		return a, nil
+	case b.fault == "silent" && err != nil:
+		return a, nil
+	}
+	return n, err
+}
+
 func (b broken) Size() int {
 	if b.fault == "size" {
 		return 12
@@ -99,6 +114,10 @@ func TestRunFinds(t *testing.T) {
 		"twice":     "twice",
 		"network":   "features for",
 		"size":      "Size is 12",
+		"few":       "which no knob reaches",
+		"drift":     "the present value",
+		"spaced":    "is not canonical",
+		"silent":    "want a *spaces.ParseError that says why",
 	} {
 		t.Run(fault, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBroken$")
