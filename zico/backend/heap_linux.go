@@ -10,6 +10,8 @@ package backend
 static int heap_kept;
 
 // keep_heap runs before Go starts its threads: glibc gives each new thread a heap of its own until it is told to share one, and memory freed in one heap does not serve another.
+//
+// The heap grows by little more than what is asked for: what lies in it already, calloc (go-xla's, for every buffer) clears page by page on one thread, while fresh pages come cleared, when the threads of a kernel touch them.
 __attribute__((constructor)) static void keep_heap(void) {
 	const char *tunables = getenv("GLIBC_TUNABLES");
 	if ((tunables && strstr(tunables, "glibc.malloc")) || getenv("MALLOC_MMAP_MAX_") || getenv("MALLOC_TRIM_THRESHOLD_") || getenv("MALLOC_TOP_PAD_") || getenv("MALLOC_ARENA_MAX")) {
@@ -17,7 +19,7 @@ __attribute__((constructor)) static void keep_heap(void) {
 		return;
 	}
 #ifdef __GLIBC__
-	heap_kept = mallopt(M_MMAP_MAX, 0) && mallopt(M_TRIM_THRESHOLD, 2147483647) && mallopt(M_TOP_PAD, 268435456) && mallopt(M_ARENA_MAX, 2);
+	heap_kept = mallopt(M_MMAP_MAX, 0) && mallopt(M_TRIM_THRESHOLD, 2147483647) && mallopt(M_TOP_PAD, 1 << 20) && mallopt(M_ARENA_MAX, 2);
 #endif
 }
 

@@ -61,15 +61,20 @@ With -json each line is an object; kind says what it holds. Times are in seconds
   cost     a proxy (-proxies), medians over networks and rounds: proxy, shared (comes with ZiCo's pass), alone_s (its
            pass with only what it needs), beside_s (what it adds to a pass that others have asked for)
   proxies  the outcome (-proxies): proxies, rounds, zico_s, proxies_s (sums of medians), ratio, round_ratios, others
+  cells    what the cells (-cells) were measured on: rounds, others
+  cell     a time of notebook cells, over kernels started one after another: what, rounds, median_s, min_s, max_s; with
+           -against also before_s (median), before_min_s, before_max_s of the other clone. what is start (of the
+           kernel), hello, import (the first cell that does), same, changed, score, next (score), and the parts of a
+           changed cell that scores twice
 `
 
 // benchOptions are the flags of bench.
 type benchOptions struct {
-	set, dtype, device, kernels, peerCommand, proxies string
-	first, n, rounds, threads, top                    int
-	inFlight                                          []int
-	shuffle                                           uint64
-	whole, peer, check, peaks, json                   bool
+	set, dtype, device, kernels, peerCommand, proxies, against string
+	first, n, rounds, threads, top                             int
+	inFlight                                                   []int
+	shuffle                                                    uint64
+	whole, peer, check, peaks, cells, json                     bool
 }
 
 func (o *benchOptions) parse(args []string) error {
@@ -94,6 +99,8 @@ func (o *benchOptions) parse(args []string) error {
 	f.BoolVar(&o.peer, "peer", false, "time PyTorch on the same networks in turn (installed by: make peer)")
 	f.StringVar(&o.peerCommand, "peercmd", "", "command of another peer that speaks the protocol of zico/bench/peer, as in \"python3 zico/bench/peer/peer.py\"")
 	f.StringVar(&o.proxies, "proxies", "", "time these proxies (shared, all, or names separated by commas) against ZiCo alone, in turn, and what each costs")
+	f.BoolVar(&o.cells, "cells", false, "time the cells of a notebook, from the start of its kernel to a score, in -rounds kernels after a first")
+	f.StringVar(&o.against, "against", "", "with -cells: in turn with the kernel of another clone, in this folder, where setup was run")
 	f.BoolVar(&o.check, "check", false, "only score in float64, on small batches, and compare with the reference (with -peer: both sides)")
 	f.BoolVar(&o.peaks, "peaks", false, "only measure the machine's peaks")
 	f.BoolVar(&o.json, "json", false, "print one JSON object a line")
@@ -122,6 +129,8 @@ func (o *benchOptions) parse(args []string) error {
 		return usageError{errors.New("-peer takes one number of networks in flight")}
 	case o.peerCommand != "" && !o.peer:
 		return usageError{errors.New("-peercmd needs -peer")}
+	case o.against != "" && !o.cells:
+		return usageError{errors.New("-against needs -cells")}
 	}
 	return nil
 }
@@ -164,6 +173,13 @@ func bench(ctx context.Context, args []string) error {
 	if err := o.parse(args); err != nil {
 		return err
 	}
+	if err := pin(o.threads); err != nil {
+		return err
+	}
+	r := &report{w: os.Stdout, json: o.json}
+	if o.cells {
+		return benchCells(ctx, o, r)
+	}
 	b, err := loadSet(o.set)
 	if err != nil {
 		return err
@@ -171,10 +187,6 @@ func bench(ctx context.Context, args []string) error {
 	if err := b.take(o.first, o.n); err != nil {
 		return err
 	}
-	if err := pin(o.threads); err != nil {
-		return err
-	}
-	r := &report{w: os.Stdout, json: o.json}
 	if o.peer {
 		return benchAgainstPeer(ctx, b, o, r)
 	}

@@ -223,6 +223,8 @@ func TestBenchUsage(t *testing.T) {
 		{[]string{"-peer", "-whole"}, 2, "exclude"},
 		{[]string{"-peer", "-inflight", "1,2"}, 2, "one number"},
 		{[]string{"-peercmd", "x"}, 2, "-peer"},
+		{[]string{"-against", "x"}, 2, "-cells"},
+		{[]string{"-cells", "-against", t.TempDir()}, 1, "zico setup"},
 		{[]string{"more"}, 2, "unexpected"},
 		{[]string{"-threads", "100000"}, 1, "100000"},
 		{[]string{"-set", set, "-peer", "-peercmd", "./no-such-program"}, 1, "starting the peer"},
@@ -253,7 +255,7 @@ func TestBenchHelp(t *testing.T) {
 			}
 		}
 	}
-	for _, row := range []any{machineRow{}, networkRow{}, roundRow{}, medianRow{}, summaryRow{}, kernelRow{}, checkRow{}, pairRow{}, ratioRow{}} {
+	for _, row := range []any{machineRow{}, networkRow{}, roundRow{}, medianRow{}, summaryRow{}, kernelRow{}, checkRow{}, pairRow{}, ratioRow{}, cellsRow{}, cellRow{}} {
 		look(reflect.TypeOf(row))
 	}
 }
@@ -542,6 +544,57 @@ func TestBenchVoid(t *testing.T) {
 }
 
 // TestPeerMissing checks what is said where `make peer` was not run, was broken off, or was run for other versions.
+// TestBenchCells times the cells of one real kernel: every time is there, and the parts of a cell are parts of it.
+func TestBenchCells(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a kernel with seven cells takes some seconds")
+	}
+	in, err := locate("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(in.kernel(), "kernel.json")); err != nil {
+		t.Skip("Jupyter is not installed: run `zico setup`")
+	}
+	t.Setenv("ZEROSHOT_QUICK", "1")
+	times, _, err := cells(t.Context(), in, in.kernel())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range cellNames {
+		if v, ok := times[n[0]]; !ok || v < 0 || v > 600 {
+			t.Errorf("%s: %g s, %t", n[1], v, ok)
+		}
+		delete(times, n[0])
+	}
+	if len(times) > 0 {
+		t.Errorf("no words for %v", times)
+	}
+}
+
+// TestCellRows checks the summary of cells: medians over rounds, both sides, in the order of a notebook.
+func TestCellRows(t *testing.T) {
+	rows := cellRows([]map[string][]float64{
+		{"next": {3, 1, 2}, "start": {0.5, 0.25, 0.75}, "part go get": {0.5, 0.5, 0.5}},
+		{"next": {6, 4, 5}, "start": {1, 1, 1}},
+	}, 3)
+	var got string
+	for _, r := range rows {
+		got += r.String()
+	}
+	for i, want := range []string{"start", "next", "part go get"} {
+		if rows[i].What != want {
+			t.Fatalf("row %d is %q, want %q", i, rows[i].What, want)
+		}
+	}
+	if n := rows[1]; n.Median != 2 || n.Min != 1 || n.Max != 3 || n.Before != 5 || n.BeforeMin != 4 || n.BeforeMax != 6 {
+		t.Errorf("the next score is %+v", n)
+	}
+	if !strings.Contains(got, "next score, in a process of its own                       2.000 s  (1.000 to 3.000)   before  5.000 s  (4.000 to 6.000)   2.50 times\n") || strings.Count(got, "before") != 2 {
+		t.Errorf("the table is\n%s", got)
+	}
+}
+
 func TestPeerMissing(t *testing.T) {
 	root := t.TempDir()
 	write := func(path, text string) {

@@ -10,10 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -534,7 +536,7 @@ type kernelSpec struct {
 	Env           map[string]string `json:"env"`
 }
 
-// spec is the kernel "Go (zeroshot)": GoNB with this module in its workspace, so that a notebook starts with an import, the programs it needs on its path, and the plugin that setup found.
+// spec is the kernel "Go (zeroshot)": GoNB with this module in its workspace, so that a notebook starts with an import, the programs it needs on its path, the plugin that setup found, and settings of the go command that make cells quick.
 func (in *installation) spec() ([]byte, error) {
 	path, err := exec.LookPath("go")
 	if err != nil {
@@ -550,6 +552,18 @@ func (in *installation) spec() ([]byte, error) {
 			"GOMLX_NO_AUTO_INSTALL": "1",
 		},
 	}
+	out, err := exec.Command(path, "env", "-json", "GOFLAGS", "GOPROXY", "GOMODCACHE").Output()
+	if err != nil {
+		return nil, fmt.Errorf("go env: %w", err)
+	}
+	var goEnv struct{ GOFLAGS, GOPROXY, GOMODCACHE string }
+	if err := json.Unmarshal(out, &goEnv); err != nil {
+		return nil, fmt.Errorf("go env: %w", err)
+	}
+	s.Env["GOFLAGS"] = cellFlags(goEnv.GOFLAGS)
+	if proxy, ok := cellProxy(goEnv.GOPROXY, goEnv.GOMODCACHE); ok {
+		s.Env["GOPROXY"] = proxy
+	}
 	if os.Getenv("PJRT_PLUGIN_LIBRARY_PATH") != "" {
 		dirs := backend.Folders()
 		for i := range dirs {
@@ -561,6 +575,27 @@ func (in *installation) spec() ([]byte, error) {
 		s.Env["PJRT_PLUGIN_LIBRARY_PATH"] = strings.Join(dirs, string(filepath.ListSeparator))
 	}
 	return json.MarshalIndent(s, "", "  ")
+}
+
+// cellFlags are the user's GOFLAGS and those that make cells quick, where the user has not set them otherwise. Without symbol tables a cell links in half the time (docs/performance.md); stack traces keep their lines.
+func cellFlags(flags string) string {
+	list := strings.Fields(flags)
+	for _, quick := range []string{"-ldflags=-s", "-buildvcs=false"} {
+		name, _, _ := strings.Cut(quick, "=")
+		if !slices.ContainsFunc(list, func(f string) bool { return strings.TrimLeft(strings.SplitN(f, "=", 2)[0], "-") == name[1:] }) {
+			list = append(list, quick)
+		}
+	}
+	return strings.Join(list, " ")
+}
+
+// cellProxy is the user's GOPROXY with the cache of modules before it. GoNB runs `go get` before each cell, which asks a proxy about every module that the cell links, to warn of retracted versions: from the cache the answer takes no network, and modules that are not there still come from the user's proxy. Of a list with a password in it there is no copy: cells then ask as the user's go command does.
+func cellProxy(proxy, cache string) (string, bool) {
+	if strings.Contains(proxy, "@") || cache == "" {
+		return "", false
+	}
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(filepath.Join(cache, "cache", "download"))}
+	return u.String() + "," + proxy, true
 }
 
 func (in *installation) kernelStep() step {

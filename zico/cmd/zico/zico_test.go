@@ -5,14 +5,17 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"debug/elf"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -387,6 +390,116 @@ func TestSpec(t *testing.T) {
 	}
 	if !strings.HasPrefix(s.Env["PATH"], in.bin()+":") || !strings.HasSuffix(s.Env["PATH"], "${PATH}") {
 		t.Errorf("the path is %q, want setup's programs, then Go's, then the user's", s.Env["PATH"])
+	}
+	if flags := strings.Fields(s.Env["GOFLAGS"]); !slices.ContainsFunc(flags, func(f string) bool { return strings.HasPrefix(f, "-ldflags=") }) {
+		t.Errorf("cells are built with %q, want flags of the linker", flags)
+	}
+}
+
+// TestCellFlags checks that cells are linked without symbol tables, unless the user has other flags.
+func TestCellFlags(t *testing.T) {
+	for flags, want := range map[string]string{
+		"":                            "-ldflags=-s -buildvcs=false",
+		"-mod=mod  -buildvcs=auto":    "-mod=mod -buildvcs=auto -ldflags=-s",
+		"--ldflags=-w -tags=x":        "--ldflags=-w -tags=x -buildvcs=false",
+		"-ldflags=-X=a=b -buildvcs=1": "-ldflags=-X=a=b -buildvcs=1",
+	} {
+		if got := cellFlags(flags); got != want {
+			t.Errorf("GOFLAGS=%q becomes %q, want %q", flags, got, want)
+		}
+	}
+}
+
+// TestCellProxy checks that cells look for modules in the cache first and then where the user does, and that a password is not copied.
+func TestCellProxy(t *testing.T) {
+	for _, c := range []struct {
+		proxy, cache, want string
+		ok                 bool
+	}{
+		{"https://proxy.example,direct", "/home/me/mod", "file:///home/me/mod/cache/download,https://proxy.example,direct", true},
+		{"off", "/a folder/mod", "file:///a%20folder/mod/cache/download,off", true},
+		{"https://me:secret@proxy.example", "/home/me/mod", "", false},
+		{"off", "", "", false},
+	} {
+		if got, ok := cellProxy(c.proxy, c.cache); got != c.want || ok != c.ok {
+			t.Errorf("GOPROXY=%q with the cache %q becomes %q, %t, want %q, %t", c.proxy, c.cache, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+// TestCell builds a cell as GoNB does, in a module of its own in a workspace with this one, with the kernel's settings: `go get` must fetch nothing a second time, and the program must come without symbol tables.
+func TestCell(t *testing.T) {
+	if testing.Short() {
+		t.Skip("linking a cell takes some seconds")
+	}
+	in, err := locate("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := in.spec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s kernelSpec
+	if err := json.Unmarshal(spec, &s); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"main.go": "package main\n\nimport \"github.com/zeroshotnas/zeroshot/gonbext\"\n\nfunc main() { println(gonbext.Options{}.String()) }\n",
+		"go.mod":  "module gonb_cell\n\ngo 1.26\n\nreplace github.com/zeroshotnas/zeroshot => " + in.root + "\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := append(os.Environ(), "GOWORK=", "GOFLAGS="+s.Env["GOFLAGS"])
+	if proxy := s.Env["GOPROXY"]; proxy != "" {
+		env = append(env, "GOPROXY="+proxy)
+	}
+	var gets []string
+	for _, args := range [][]string{{"work", "init"}, {"work", "use", ".", in.root}, {"get", "-x"}, {"get", "-x"}, {"build", "-o", "cell"}} {
+		c := exec.Command("go", args...)
+		c.Dir, c.Env = dir, env
+		out, err := c.CombinedOutput()
+		if err != nil {
+			t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+		if args[0] == "get" {
+			gets = append(gets, string(out))
+		}
+	}
+	if fetched := regexp.MustCompile(`# get http.*: 200 OK`).FindString(gets[1]); fetched != "" && s.Env["GOPROXY"] != "" {
+		t.Errorf("each cell asks the network for what the cache of modules has: %s", fetched)
+	}
+	// Pictures, tables and lists are read when they are first needed, not when a cell starts.
+	c := exec.Command(filepath.Join(dir, "cell"))
+	c.Env = append(os.Environ(), "GODEBUG=inittrace=1")
+	out, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	inits := regexp.MustCompile(`(?m)^init (\S+) .* clock, (\d+) bytes`).FindAllStringSubmatch(string(out), -1)
+	if len(inits) == 0 {
+		t.Errorf("no package initialisation is traced:\n%s", out)
+	}
+	for _, m := range inits {
+		if bytes, err := strconv.Atoi(m[2]); err != nil || bytes > 256<<10 {
+			t.Errorf("every cell that starts allocates %s bytes to initialise %s", m[2], m[1])
+		}
+	}
+	if runtime.GOOS != "linux" {
+		return
+	}
+	f, err := elf.Open(filepath.Join(dir, "cell"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, name := range []string{".symtab", ".debug_info", ".zdebug_info"} {
+		if f.Section(name) != nil {
+			t.Errorf("the program of a cell has the section %s: it links slowly", name)
+		}
 	}
 }
 
