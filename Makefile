@@ -11,7 +11,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 # Without this, the go command fails in a clone that belongs to another user, as in containers: git refuses to look into it.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
-.PHONY: demo test lint lab fuzz asan notebooks peer clean
+.PHONY: demo test lint lab fuzz asan notebooks pages figures peer clean
 
 # Set everything up, score three networks, run the first notebook.
 demo: $(ZICO)
@@ -52,11 +52,12 @@ fuzz:
 	for p in darts masternet nasbench101 natssss natstss plain transnas; do go test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./spaces/$$p || exit 1; done
 	go test -run '^$$' -fuzz FuzzNetwork -fuzztime 1m ./spaces/net
 	go test -run '^$$' -fuzz FuzzValidate -fuzztime 1m ./spaces/net
-	go test -run '^$$' -fuzz FuzzCIFAR -fuzztime 1m ./zico/images
+	for f in CIFAR IDX; do go test -run '^$$' -fuzz "Fuzz$$f\$$" -fuzztime 1m ./zico/images || exit 1; done
 	for f in CSV Pickle Read JSON NASBench; do go test -run '^$$' -fuzz "Fuzz$$f\$$" -fuzztime 1m ./spaces/tables || exit 1; done
 	go test -run '^$$' -fuzz FuzzSample -fuzztime 1m ./zico/rank
 	go test -run '^$$' -fuzz FuzzStore -fuzztime 1m ./zico/correlate
 	go test -run '^$$' -fuzz FuzzJournal -fuzztime 1m ./zico/journal
+	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./gonbext/render
 
 # The kernels written in C under AddressSanitizer (some minutes).
 asan:
@@ -67,6 +68,22 @@ NB ?= notebooks/*.ipynb
 notebooks: $(ZICO)
 	$(ZICO) setup -gopls=false
 	$(JUPYTER) nbconvert --to notebook --execute --inplace $(NB)
+
+# The notebooks as pages without scripts, with the outputs that they were committed with.
+pages: $(ZICO)
+	$(ZICO) setup -gopls=false
+	$(JUPYTER) nbconvert --to html --config notebooks/page/config.py --output-dir docs/notebooks notebooks/*.ipynb
+
+# Every figure and table of the notebooks, as files with their data, seeds, versions and certificates, in one folder; docs/reproduction.md says which is which in the ZiCo paper. Scores come from the files and stores that the notebooks name.
+FIGURES ?= figures
+figures: $(ZICO)
+	$(ZICO) setup -gopls=false
+	@mkdir -p $(DIR)/figures
+	@for nb in $(NB); do \
+		echo "Running $$nb ..."; \
+		ZEROSHOT_FIGURES="$(abspath $(FIGURES))" $(JUPYTER) nbconvert --to notebook --execute $$nb --output-dir $(DIR)/figures > $(DIR)/figures/log 2>&1 || { tail -40 $(DIR)/figures/log; exit 1; }; \
+	done
+	@echo "Done: $(FIGURES)/index.md"
 
 # PyTorch in an environment of its own, for `zico bench -peer`: a download of 2.5 GB. The list of packages is copied last, so an installation that broke off is made anew. PYTHON names another Python than python3.
 PYTHON ?= python3
