@@ -240,6 +240,9 @@ func ShowTable(caption string, head []string, rows [][]string) error {
 	return nil
 }
 
+// ShowNote shows a remark, such as what a picture rests on, and keeps it for Save.
+func ShowNote(text string) { note(text) }
+
 // note shows a remark and keeps it for Save.
 func note(text string) {
 	shown.keep(item{text: text})

@@ -4,6 +4,7 @@ package notebooks
 import (
 	"bytes"
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"encoding/xml"
 	"io"
@@ -12,10 +13,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/zeroshotnas/zeroshot/spaces/natstss"
 	"github.com/zeroshotnas/zeroshot/zico/correlate"
 	"github.com/zeroshotnas/zeroshot/zico/search"
 )
@@ -137,6 +140,7 @@ var want = map[string]outputs{
 			`searching by cifar10/valid on natstss.*means of \d+ runs`,
 			`searching by ranks in cifar10/valid with noise 0\.4`,
 			`all of it took`,
+			`zico +1 +227 .* 94\.15 / 72\.77 / 46\.39 +\|nor_conv_3x3~0\|`,
 			`files: arch\.txt, .*model\.py`,
 			`import torch\nfrom torch import nn`,
 			`loss \d\.\d+ at the first step, \d\.\d+ at the last`,
@@ -159,6 +163,27 @@ var want = map[string]outputs{
 			`width 2048: rate N/largest eigenvalue = .* by H\(0\) 0\.`,
 			`rank correlation of H's largest eigenvalue with`,
 			`ZiCo of one network: (\d+\.\d)\d+ in float64, \d+\.\d+ by zico\.ScoreGradients`,
+		},
+	},
+	"06-ablations.ipynb": {
+		kinds: map[string]int{"image/svg+xml": 6},
+		text: []string{
+			`ablation-number\.csv: \d+ of 15625 architectures of natstss:C=16,N=5, drawn with seed 1; images: cifar10_batch_0\.png, 10 batches of 64`,
+			`\nsss\.csv: \d+ of 32768 architectures of natssss, .* 2 batches of 32`,
+			`zico:batches=3-4( +\d+\.\d\d){4}`,
+			`zico:batches=2:reseed=1( +\d+\.\d\d){4}`,
+			`Fig\. 4 \(a\): ZiCo over N batches of 64 images against cifar100/\w+, \d+ networks`,
+			`  N = 10 +0\.[67]\d\d \[`,
+			`  zico:batches=9-10 +0\.[67]\d\d \[`,
+			`Fig\. 4 \(b\): ZiCo over two batches against cifar100/\w+, \d+ networks`,
+			`  128 images +0\.[678]\d\d \[.* \+0\.000 \[\+0\.000, \+0\.000\]`,
+			`Table 7: parts of ZiCo on natssss, \d+ networks|No accuracies: sss\.bin\.gz is not there\. Download NATS-sss`,
+			`Table 7: parts of ZiCo on natstss:C=16,N=5, \d+ networks`,
+			`tau between zico and zico-eq15: 0\.9\d\d\n +cifar10/\w+ +tau of the code 0\.5`,
+			`8 draws of the weights, \d+ networks, 2 batches of 64\n +variation of a network's score: median [01]\.\d\d %`,
+			`5 choices of images, \d+ networks, 2 batches of 64`,
+			`zico: relative difference of a score: median \d\.\de-03, .* tau between the types 0\.9[789]`,
+			`tau between the scores on CIFAR-10 and on noise: 0\.9`,
 		},
 	},
 	"07-explore.ipynb": {
@@ -208,6 +233,7 @@ var committed = map[string]outputs{
 			`evaluation limit reached.* 300 evaluations`,
 			`After 2500 candidates, searching by cifar10/valid on natstss.*means of 20 runs`,
 			`epoch 12: loss 0\.\d+`,
+			`zico +1 +227 +93\.76 +71\.11 +41\.44 `,
 		},
 	},
 	"05-theory.ipynb": {
@@ -218,6 +244,19 @@ var committed = map[string]outputs{
 			`width 1024 +-?\d\.\d{3} \[`,
 			` 16384 +0\.0\d+ `,
 			`width 256, 60 draws`,
+		},
+	},
+	"06-ablations.ipynb": {
+		kinds: map[string]int{"image/svg+xml": 7},
+		text: []string{
+			`against cifar100/test, 400 networks`,
+			`N = 3 .* -0\.016 \[-0\.025, -0\.008\]\*`,
+			`against cifar100/test, 300 networks`,
+			`  2 images .* \+0\.039 \[\+0\.027, \+0\.053\]\*`,
+			`zico-mean +0\.772 \[.* 0\.25 0\.37 +\+0\.088 \[\+0\.062, \+0\.115\]\*`,
+			`8 draws of the weights, 80 networks`,
+			`5 choices of images, 400 networks`,
+			`  noise +0\.633 \[.* \+0\.027 \[\+0\.011, \+0\.042\]\*`,
 		},
 	},
 	"07-explore.ipynb": {
@@ -343,6 +382,9 @@ func TestData(t *testing.T) {
 			continue
 		case file == filepath.Join("data", "search-agreement.csv"):
 			continue // read by its notebook
+		case file == filepath.Join("data", "zero-cost-pt.csv"):
+			choices(t, file)
+			continue
 		}
 		b, err := os.ReadFile(file)
 		if err != nil {
@@ -358,6 +400,25 @@ func TestData(t *testing.T) {
 		}
 		if s.Done() < s.Len() || strings.ContainsAny(s.Data, `/\`) {
 			t.Errorf("%s has all scores of %d of %d architectures, on images from %q", file, s.Done(), s.Len(), s.Data)
+		}
+	}
+}
+
+// choices checks the file of what runs of Zero-Cost-PT chose: one cell of NAS-Bench-201 a row.
+func choices(t *testing.T, file string) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(bytes.NewReader(b)).ReadAll()
+	if err != nil || len(rows) < 2 || strings.Join(rows[0], ",") != "proxy,seed,evaluations,arch" {
+		t.Errorf("%s: %d rows, error %v; want a heading proxy,seed,evaluations,arch and runs", file, len(rows), err)
+		return
+	}
+	for _, r := range rows[1:] {
+		n, err := strconv.Atoi(r[2])
+		if a, perr := (natstss.Space{C: 16, N: 5}).Parse(r[3]); perr != nil || string(a) != r[3] || err != nil || n < 31 || n > 310 {
+			t.Errorf("%s: %q: a run has 31 to 310 evaluations and a canonical cell (%v)", file, r, perr)
 		}
 	}
 }
@@ -380,7 +441,7 @@ func TestRun(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 			defer cancel()
 			c := exec.CommandContext(ctx, jupyter, "nbconvert", "--to", "notebook", "--execute", file, "--output-dir", dir, "--output", file)
-			c.Env = append(os.Environ(), "ZEROSHOT_QUICK=1")
+			c.Env = append(os.Environ(), "ZEROSHOT_QUICK=1", "ZEROSHOT_FIGURES="+filepath.Join(dir, "figures"), "ZEROSHOT_SESSIONS="+filepath.Join(dir, "sessions"))
 			if out, err := c.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}

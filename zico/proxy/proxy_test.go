@@ -405,7 +405,7 @@ func TestErrors(t *testing.T) {
 		return p
 	}
 	n := network(t, "1462")
-	if _, err := proxy.Evaluate(ctx, s, n, 1, batches(t, "embedded", 1), find("zico")); err == nil || !strings.Contains(err.Error(), "two") {
+	if _, err := proxy.Evaluate(ctx, s, n, 1, batches(t, "embedded", 1), find("zico")); err == nil || !strings.Contains(err.Error(), "at least 2") {
 		t.Errorf("zico of one batch: %v", err)
 	}
 	if _, err := proxy.Evaluate(ctx, s, n, 1, batches(t, "embedded", 1), find("snip")); err != nil {
