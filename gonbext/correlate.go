@@ -269,6 +269,7 @@ func showTable(caption string, head []string, rows [][]string) {
 
 // ShowOverview shows Kendall's tau, then Spearman's rho, of all proxies and columns in the layout of the paper's Tables 1, 3 and 5: ours with its interval beside the paper's, which has an asterisk where it lies outside.
 func ShowOverview(r *correlate.Report) {
+	shown.certify(r.Certificate)
 	head, rows := r.TauTable()
 	of := fmt.Sprintf("with its %g %% interval, %d of %d architectures of %s; *: the paper's value lies outside", 100*r.Level, r.N, r.Population, r.Space)
 	showTable("Kendall's tau-b "+of, head, rows)
@@ -278,6 +279,7 @@ func ShowOverview(r *correlate.Report) {
 
 // ShowBest shows what a search gets from each proxy: the accuracy of the best-scored architecture beside the paper's Tables 4 and 6, then how many of the best-scored are among the most accurate, and the regret.
 func ShowBest(r *correlate.Report) {
+	shown.certify(r.Certificate)
 	head, rows := r.Firsts()
 	showTable(r.FirstsTitle(), head, rows)
 	head, rows = r.TopTable()
@@ -401,6 +403,7 @@ func ShowScatter(s *correlate.Scores, proxy, column string) error {
 	if err != nil {
 		return err
 	}
+	shown.certify(s.Report(correlate.ReportOptions{Quick: true}).Certificate)
 	ch := scatter(s, p, c)
 	showChart(ch, fmt.Sprintf("%s: tau %.3f, rho %.3f\n", ch.Title, s.Sample(p, c).KendallTau(), s.Sample(p, c).Spearman()))
 	return nil
@@ -474,6 +477,7 @@ func ShowConvergence(s *correlate.Scores, proxy, column string) error {
 	if err != nil {
 		return err
 	}
+	shown.certify(s.Report(correlate.ReportOptions{Quick: true}).Certificate)
 	ch := new(bandCache).chart(s, p, c, 400)
 	text := ch.Title + ":\n"
 	for _, pt := range ch.Points {
@@ -519,6 +523,7 @@ func ShowProxies(r *correlate.Report, column string, proxies ...string) error {
 	for _, bar := range ch.Rows {
 		text += "  " + bar.Title + "\n"
 	}
+	shown.certify(r.Certificate)
 	showChart(ch, text)
 	return nil
 }

@@ -46,14 +46,32 @@ type record struct {
 
 var shown record
 
+// note tells whether the item is a text alone.
+func (it item) note() bool { return it.chart == nil && it.drawing == "" && it.table == nil }
+
+// keep adds an item; a note that is there already is enough.
 func (r *record) keep(it item) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if it.note() && slices.ContainsFunc(r.items, func(old item) bool { return old.note() && old.text == it.text }) {
+		return
+	}
 	if len(r.items) == mostItems {
 		r.items = slices.Delete(r.items, 0, 1)
 		r.dropped++
 	}
 	r.items = append(r.items, it)
+}
+
+// certify keeps the certificate of a report for Save, which the page need not show again. What follows "at most" tells how it was evaluated: one certificate of a sample is enough.
+func (r *record) certify(text string) {
+	sample, _, _ := strings.Cut(text, "; at most")
+	r.mu.Lock()
+	known := slices.ContainsFunc(r.items, func(it item) bool { return strings.HasPrefix(it.text, sample) })
+	r.mu.Unlock()
+	if !known {
+		r.keep(item{text: text})
+	}
 }
 
 func (r *record) muted() bool {

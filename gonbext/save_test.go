@@ -201,8 +201,8 @@ func TestSaveErrors(t *testing.T) {
 // TestRecordBound checks that a long program keeps the last items only.
 func TestRecordBound(t *testing.T) {
 	fresh(t)
-	for range mostItems + 3 {
-		shown.keep(item{text: "x"})
+	for i := range mostItems + 3 {
+		shown.keep(item{text: strconv.Itoa(i)})
 	}
 	if len(shown.items) != mostItems || shown.dropped != 3 {
 		t.Errorf("%d items are kept and %d dropped, want %d and 3", len(shown.items), shown.dropped, mostItems)
@@ -272,5 +272,35 @@ func TestShowTable(t *testing.T) {
 	}
 	if err := ShowTable("", []string{"name"}, [][]string{{"a", "b"}}); err == nil || !strings.Contains(err.Error(), "row 0 has 2 cells") {
 		t.Errorf("a row that is too long gives the error %v", err)
+	}
+}
+
+// TestCertificates checks that what Save writes of scores says what they rest on, once, whether the page shows it or not.
+func TestCertificates(t *testing.T) {
+	dir := fresh(t)
+	r, scores, err := Correlate(Correlation{Columns: []string{"cifar10/valid"}, Proxies: []string{"params"}, Sample: 12, Store: "none"}, Options{Quiet: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, show := range map[string]func() error{
+		"overview":    func() error { ShowOverview(r); ShowNotes(r); return nil },
+		"proxies":     func() error { return ShowProxies(r, "cifar10/valid") },
+		"scatter":     func() error { return ShowScatter(scores, "params", "cifar10/valid") },
+		"convergence": func() error { return ShowConvergence(scores, "params", "cifar10/valid") },
+		"best":        func() error { ShowBest(r); return ShowScatter(scores, "params", "cifar10/valid") },
+	} {
+		capture(t, func() {
+			if err := show(); err != nil {
+				t.Error(err)
+			}
+		})
+		saving(t, name)
+		text, err := os.ReadFile(filepath.Join(dir, name+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(text), "certificate: natstss:C=16,N=5, 12 of 15625 architectures (sample seed 1)"); n != 1 {
+			t.Errorf("%s.json has %d certificates, want 1:\n%s", name, n, text)
+		}
 	}
 }
