@@ -42,9 +42,10 @@ lint:
 	go vet ./...
 	$(BIN)/staticcheck ./...
 
-# JupyterLab on the notebooks, with completion.
+# JupyterLab on the notebooks, with completion. It draws the pictures of notebooks that it trusts.
 lab: $(ZICO)
 	$(ZICO) setup
+	$(JUPYTER) trust notebooks/*.ipynb
 	$(JUPYTER) lab $(AS_ROOT) notebooks
 
 # A minute of fuzzing for each parser.

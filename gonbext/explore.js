@@ -5,10 +5,17 @@
 	const knob = (i) => at(`knob-${i}`);
 	let seq = 0, heard = Date.now(), comm = null, over = false;
 	let sent = {}; // the last event of each control
-	const send = (control, what) => {
-		what.seq = sent[control] = ++seq;
+	const pending = {}; // those that the cell has not answered
+	const transmit = (what) => {
 		if (!over) globalThis.gonb_comm?.send(address, JSON.stringify(what));
 	};
+	const send = (control, what) => {
+		what.seq = sent[control] = ++seq;
+		if (what.do !== "hello" && what.do !== "pong") pending[control] = what;
+		transmit(what);
+	};
+	// A connection that is made anew loses what was on its way. The cell knows by its number what it has seen.
+	const again = () => Object.values(pending).sort((a, b) => a.seq - b.seq).forEach(transmit);
 	const show = (i) => {
 		const out = at(`value-${i}`);
 		if (out) out.textContent = knob(i).value;
@@ -17,7 +24,13 @@
 		if (over) return;
 		const m = JSON.parse(text);
 		heard = Date.now();
-		if (m.ping) send("ping", { do: "pong" });
+		for (const control in pending) {
+			if (pending[control].seq <= m.ack) delete pending[control];
+		}
+		if (m.ping) {
+			again();
+			send("ping", { do: "pong" });
+		}
 		for (const mark in m.set ?? {}) {
 			const el = at(mark);
 			if (el) el.innerHTML = m.set[mark];
@@ -35,7 +48,8 @@
 			el.value = k.v;
 			show(i);
 		});
-		if (m.arch && theirs("arch")) at("arch").value = m.arch;
+		// What is being typed stays.
+		if (m.arch && theirs("arch") && at("arch") !== document.activeElement) at("arch").value = m.arch;
 		if (m.space && theirs("space")) at("space").value = m.space;
 		root.dataset.ack = m.ack;
 	};
@@ -50,10 +64,8 @@
 		if (mark === "space" || mark === "arch") send(mark, { do: mark, text: e.target.value });
 	});
 	root.addEventListener("keydown", (e) => {
-		if (e.key !== "Enter" || e.target.dataset.zeroshot !== "arch") return;
 		// Outside a form, Chromium takes a text for changed only when the field is left.
-		e.target.blur();
-		e.target.focus();
+		if (e.key === "Enter" && e.target.dataset.zeroshot === "arch") e.target.blur();
 	});
 	root.addEventListener("click", (e) => {
 		const what = e.target.dataset.do;
@@ -64,6 +76,7 @@
 			// The kernel makes a new connection where it doubts the old one.
 			comm = globalThis.gonb_comm;
 			comm.subscribe(address, receive);
+			again();
 			send("hello", { do: "hello" });
 		}
 		if (Date.now() - heard > 20000) {
