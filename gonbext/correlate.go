@@ -209,7 +209,8 @@ func (v *view) update(p correlate.Progress) {
 	}
 	rest := v.note
 	if p.Left > 0 {
-		rest += fmt.Sprintf(", %s to go", p.Left.Round(time.Second))
+		each := p.Elapsed / time.Duration(max(p.Done-p.Cached, 1))
+		rest += fmt.Sprintf(", %s each, %s to go", each.Round(time.Millisecond), p.Left.Round(time.Second))
 	}
 	start := time.Now()
 	if gonbui.IsNotebook && p.Done < p.Total && p.Done > 2 {

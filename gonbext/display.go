@@ -62,6 +62,7 @@ func report(err error, o Options) error {
 type progress struct {
 	what        string
 	done, total int
+	found       int // of done, those that nothing had to be computed for
 	start, last time.Time
 	id          string
 	quiet       bool
@@ -83,7 +84,7 @@ func (p *progress) step() {
 	if p.done < p.total && time.Since(p.last) < 200*time.Millisecond {
 		return
 	}
-	rate := float64(p.done) / time.Since(p.start).Seconds()
+	rate := float64(p.done-p.found) / time.Since(p.start).Seconds()
 	left := time.Duration(float64(p.total-p.done) / rate * float64(time.Second))
 	p.draw(fmt.Sprintf(", %s each, %s to go", time.Duration(float64(time.Second)/rate).Round(time.Millisecond), left.Round(time.Second)))
 }

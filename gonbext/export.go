@@ -15,17 +15,18 @@ import (
 	"github.com/zeroshotnas/zeroshot/zico/export"
 )
 
-// Export writes what is needed to train an architecture elsewhere into a folder, as export.Folder does (the PyTorch module, the GoMLX program, JSON, tables and pictures), and shows the layers with weights and the picture. It returns the names of the files, relative to dir.
-func Export(space, arch, dir string, o export.Options) ([]string, error) {
-	s, err := spaces.Open(space)
+// Export writes what is needed to train an architecture elsewhere into a folder, as export.Folder does with the options e (the PyTorch module, the GoMLX program, JSON, tables and pictures), and shows the layers with weights and the picture. Of the options o only Space and Quiet matter. It returns the names of the files, relative to dir.
+func Export(arch, dir string, e export.Options, o Options) ([]string, error) {
+	o = o.withDefaults()
+	s, err := spaces.Open(o.Space)
 	if err != nil {
-		return nil, report(err, Options{})
+		return nil, report(err, o)
 	}
-	files, err := export.Folder(dir, s, arch, o)
-	if err != nil {
-		return nil, report(err, Options{})
+	files, err := export.Folder(dir, s, arch, e)
+	if err != nil || o.Quiet {
+		return files, report(err, o)
 	}
-	return files, report(showExport(dir, files), Options{})
+	return files, report(showExport(dir, files), o)
 }
 
 // showExport shows what a folder holds.

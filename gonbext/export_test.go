@@ -14,7 +14,7 @@ func TestExport(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "found")
 	var files []string
 	var err error
-	text := capture(t, func() { files, err = Export("natstss:C=4,N=1", "1462", dir, export.Options{}) })
+	text := capture(t, func() { files, err = Export("1462", dir, export.Options{}, small) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,10 +23,10 @@ func TestExport(t *testing.T) {
 			t.Errorf("the output lacks %q:\n%s", want, text)
 		}
 	}
-	if _, err := Export("natstss:C=4,N=1", "7", dir, export.Options{}); !errors.Is(err, export.ErrOccupied) {
+	if _, err := Export("7", dir, export.Options{}, small); !errors.Is(err, export.ErrOccupied) {
 		t.Errorf("another architecture in the same folder: %v", err)
 	}
-	if _, err := Export("nonsense", "7", dir, export.Options{}); err == nil {
+	if _, err := Export("7", dir, export.Options{}, Options{Space: "nonsense"}); err == nil {
 		t.Error("an unknown space is no error")
 	}
 }

@@ -253,7 +253,7 @@ func run(reqs []zico.Request, o Options) ([]*zico.Result, error) {
 	}
 	if n := len(reqs) - len(left); n > 0 {
 		p.what = fmt.Sprintf("scoring (%d from session %s)", n, o.Session)
-		p.done = n
+		p.done, p.found = n, n
 	}
 	ask := make([]zico.Request, len(left))
 	for k, i := range left {
@@ -264,12 +264,13 @@ func run(reqs []zico.Request, o Options) ([]*zico.Result, error) {
 		if ctx.Err() != nil {
 			break
 		}
-		i := left[0]
-		left = left[1:]
 		if err != nil {
 			errs = append(errs, err)
+			left = left[min(1, len(left)):] // an error of the batches comes alone
 			continue
 		}
+		i := left[0]
+		left = left[1:]
 		results[i] = res
 		if err := kept.put(i, res); err != nil {
 			errs = append(errs, err)

@@ -2,7 +2,6 @@ package notebooks
 
 import (
 	"context"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -66,16 +65,10 @@ manager.shutdown_kernel()
 
 // TestInterruptSearch interrupts a search in a kernel and goes on with it by running the cell again.
 func TestInterruptSearch(t *testing.T) {
-	python, err := filepath.Abs(filepath.Join("..", ".zeroshot", "venv", "bin", "python"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(python); err != nil {
-		t.Skip("Jupyter is not installed: run `zico setup`")
-	}
 	if testing.Short() {
 		t.Skip("starting a kernel takes some seconds")
 	}
+	python := installed(t, "python")
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, python, "-c", interruptSearch, filepath.Join(t.TempDir(), "log.jsonl")).CombinedOutput()

@@ -41,13 +41,7 @@ var labSettings = map[string]string{
 // startLab starts a server in a folder of its own, with settings of its own, that ends with the test.
 func startLab(t *testing.T) *lab {
 	t.Helper()
-	python, err := filepath.Abs(filepath.Join("..", ".zeroshot", "venv", "bin", "python"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(python); err != nil {
-		t.Skip("Jupyter is not installed: run `zico setup`")
-	}
+	python := installed(t, "python")
 	home := t.TempDir()
 	l := &lab{root: filepath.Join(home, "notebooks"), token: rand.Text(), python: python}
 	settings := filepath.Join(home, "settings")

@@ -423,18 +423,25 @@ func choices(t *testing.T, file string) {
 	}
 }
 
-// TestRun runs every notebook from top to bottom with small batches.
-func TestRun(t *testing.T) {
-	jupyter, err := filepath.Abs(filepath.Join("..", ".zeroshot", "venv", "bin", "jupyter"))
+// installed is a program of the Python environment that zico setup makes. Without it the test is skipped.
+func installed(t *testing.T, program string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join("..", ".zeroshot", "venv", "bin", program))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(jupyter); err != nil {
+	if _, err := os.Stat(path); err != nil {
 		t.Skip("Jupyter is not installed: run `zico setup`")
 	}
+	return path
+}
+
+// TestRun runs every notebook from top to bottom with small batches.
+func TestRun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("running notebooks takes a minute")
 	}
+	jupyter := installed(t, "jupyter")
 	for _, file := range all(t) {
 		t.Run(file, func(t *testing.T) {
 			dir := t.TempDir()

@@ -12,16 +12,10 @@ import (
 
 // TestPages makes the pages of the notebooks and compares them with those in docs: they show what the notebooks hold now, run nothing and load nothing.
 func TestPages(t *testing.T) {
-	jupyter, err := filepath.Abs(filepath.Join("..", ".zeroshot", "venv", "bin", "jupyter"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(jupyter); err != nil {
-		t.Skip("Jupyter is not installed: run `zico setup`")
-	}
 	if testing.Short() {
 		t.Skip("converting notebooks takes some seconds")
 	}
+	jupyter := installed(t, "jupyter")
 	files := all(t)
 	dir := t.TempDir()
 	args := []string{"nbconvert", "--to", "html", "--config", "notebooks/page/config.py", "--output-dir", dir}
