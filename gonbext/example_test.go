@@ -2,6 +2,7 @@ package gonbext_test
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/zeroshotnas/zeroshot/gonbext"
 )
@@ -14,4 +15,34 @@ func ExampleScore() {
 	}
 	fmt.Printf("%d layers, %d parameters\n", len(res.Layers), res.Params)
 	// Output: 17 layers, 11446 parameters
+}
+
+// What a cell has scored, a later cell finds.
+func ExampleOpenSession() {
+	dir, err := os.MkdirTemp("", "sessions")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	os.Setenv("ZEROSHOT_SESSIONS", dir)
+	defer os.Unsetenv("ZEROSHOT_SESSIONS")
+
+	o := gonbext.Options{Space: "natstss:C=4,N=1", Batch: 8, Session: "mine", Quiet: true}
+	if _, err := gonbext.Compare([]string{"7", "1462"}, o); err != nil {
+		fmt.Println(err)
+		return
+	}
+	s, err := gonbext.OpenSession("mine")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	results, err := s.Results()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(len(results), "networks")
+	// Output: 2 networks
 }
