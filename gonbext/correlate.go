@@ -70,8 +70,10 @@ func Correlate(c Correlation, o Options) (*correlate.Report, *correlate.Scores, 
 			for _, column := range scores.Columns {
 				_ = ShowProxies(r, column.Name)
 			}
-			_ = ShowScatter(scores, shown, scores.Columns[0].Name)
-			_ = ShowConvergence(scores, shown, scores.Columns[0].Name)
+			if p := scores.Proxy(shown, 0); p >= 0 {
+				showScatter(scores, p, 0)
+				showConvergence(scores, p, 0)
+			}
 		}
 	}
 	if errors.Is(err, context.Canceled) && cfg.Store != "" {
@@ -405,9 +407,13 @@ func ShowScatter(s *correlate.Scores, proxy, column string) error {
 		return err
 	}
 	shown.certify(s.Report(correlate.ReportOptions{Quick: true}).Certificate)
+	showScatter(s, p, c)
+	return nil
+}
+
+func showScatter(s *correlate.Scores, p, c int) {
 	ch := scatter(s, p, c)
 	showChart(ch, fmt.Sprintf("%s: tau %.3f, rho %.3f\n", ch.Title, s.Sample(p, c).KendallTau(), s.Sample(p, c).Spearman()))
-	return nil
 }
 
 // bandCache keeps the points of a convergence plot that is drawn again and again.
@@ -479,13 +485,17 @@ func ShowConvergence(s *correlate.Scores, proxy, column string) error {
 		return err
 	}
 	shown.certify(s.Report(correlate.ReportOptions{Quick: true}).Certificate)
+	showConvergence(s, p, c)
+	return nil
+}
+
+func showConvergence(s *correlate.Scores, p, c int) {
 	ch := new(bandCache).chart(s, p, c, 400)
 	text := ch.Title + ":\n"
 	for _, pt := range ch.Points {
 		text += "  " + pt.Title + "\n"
 	}
 	showChart(ch, text)
-	return nil
 }
 
 // bars is the plot of the proxies with a column, the largest tau first.

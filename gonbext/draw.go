@@ -39,11 +39,7 @@ func draw(arch string, o Options) (picture, text string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	if drawer, ok := s.(spaces.CellDrawer); ok {
-		picture, err = drawer.CellSVG(a)
-	} else {
-		picture = n.SVG()
-	}
+	picture, err = drawing(s, a, in)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n%s, images of %dx%d pixels, %d classes\n", a, d.Space, d.Pixels, d.Pixels, d.Classes)
 	if d.Index != nil {
@@ -55,4 +51,16 @@ func draw(arch string, o Options) (picture, text string, err error) {
 	}
 	fmt.Fprintf(&b, "%d layers with weights, of which %d have no gradient\n", d.Weighted, len(d.Dead))
 	return picture, b.String(), err
+}
+
+// drawing is the picture of an architecture: its cells, or its whole network.
+func drawing(s spaces.Space, a spaces.Arch, in spaces.Input) (string, error) {
+	if d, ok := s.(spaces.CellDrawer); ok {
+		return d.CellSVG(a)
+	}
+	n, err := s.Network(a, in)
+	if err != nil {
+		return "", err
+	}
+	return n.SVG(), nil
 }

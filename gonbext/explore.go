@@ -493,18 +493,6 @@ func (x *explorer) static(ctx context.Context, most int) error {
 	return errors.Join(failed...)
 }
 
-// drawing is the picture of the present architecture: its cells, or its whole network.
-func (x *explorer) drawing() (string, error) {
-	if d, ok := x.space.(spaces.CellDrawer); ok {
-		return d.CellSVG(x.arch)
-	}
-	n, err := x.space.Network(x.arch, x.input())
-	if err != nil {
-		return "", err
-	}
-	return n.SVG(), nil
-}
-
 // counts are parameters, multiply-adds and layers of the present architecture.
 func (x *explorer) counts() (c net.Counts, layers int, err error) {
 	n, err := x.space.Network(x.arch, x.input())

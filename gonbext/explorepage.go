@@ -190,7 +190,7 @@ func (x *explorer) update(view *pageState, scoring bool) update {
 
 // describe sets what is known of the present architecture without a score.
 func (x *explorer) describe(set map[string]string) {
-	picture, err := x.drawing()
+	picture, err := drawing(x.space, x.arch, x.input())
 	if err != nil {
 		picture = html.EscapeString(err.Error())
 	}
@@ -234,7 +234,7 @@ func (x *explorer) change(v *Visit) string {
 		return "–"
 	}
 	d := v.Result.Score - b.Result.Score
-	if math.IsNaN(d) || math.IsInf(d, 0) {
+	if !finite(d) {
 		return "–"
 	}
 	return fmt.Sprintf("%+.2f", d)
@@ -338,7 +338,7 @@ func (x *explorer) show() {
 			note("This cannot be scored: " + v.Err.Error())
 		}
 	}
-	if picture, err := x.drawing(); err == nil {
+	if picture, err := drawing(x.space, x.arch, x.input()); err == nil {
 		showSVG(picture, "")
 	}
 	v := x.at()

@@ -209,11 +209,15 @@ func batches(ctx context.Context, o Options) ([]images.Batch, error) {
 		}
 		return s.batches(ctx, o.Images, want)
 	}
-	src, err := images.Open(o.Images)
+	return readBatches(ctx, o.Images, want)
+}
+
+func readBatches(ctx context.Context, spec string, o images.Options) ([]images.Batch, error) {
+	src, err := images.Open(spec)
 	if err != nil {
 		return nil, err
 	}
-	return src.Batches(ctx, want)
+	return src.Batches(ctx, o)
 }
 
 // run scores requests, of which only the architecture and, where it is not the options', the seed are set. It shows progress and reports errors.

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -114,7 +113,6 @@ func (s *Session) ledger() (*ledger, error) {
 
 // put keeps a result. One with numbers that are not finite, which JSON would lose, is not kept.
 func (l *ledger) put(k resultKey, r *zico.Result) error {
-	finite := func(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 	whole := finite(r.Score)
 	for _, v := range r.Losses {
 		whole = whole && finite(v)
@@ -192,20 +190,13 @@ type keptBatches struct {
 
 // batches makes the batches that are asked for, or finds them where an earlier cell has made them: reading an archive or the pictures of a folder takes seconds. They are known by the path, the size and the time of the file or folder and by the options, so a change inside a folder's own folders is not seen. Images that the program makes or carries are made anew.
 func (s *Session) batches(ctx context.Context, spec string, o images.Options) ([]images.Batch, error) {
-	make := func() ([]images.Batch, error) {
-		src, err := images.Open(spec)
-		if err != nil {
-			return nil, err
-		}
-		return src.Batches(ctx, o)
-	}
 	info, err := os.Stat(spec)
 	if err != nil {
-		return make()
+		return readBatches(ctx, spec, o)
 	}
 	path, err := filepath.Abs(spec)
 	if err != nil {
-		return make()
+		return readBatches(ctx, spec, o)
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %s %+v", path, info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano), o))
 	file := filepath.Join(s.Dir, "batches", hex.EncodeToString(sum[:8])+".gob")
@@ -216,7 +207,7 @@ func (s *Session) batches(ctx context.Context, spec string, o images.Options) ([
 		}
 		// Damaged: made anew and replaced.
 	}
-	data, err := make()
+	data, err := readBatches(ctx, spec, o)
 	if err != nil {
 		return nil, err
 	}
