@@ -36,9 +36,16 @@ func TestBrowser(t *testing.T) {
 		t.Error("no request of any page was seen")
 	}
 	for _, text := range b.errors {
+		if unlisted.MatchString(text) {
+			t.Logf("Jupyter's server could not list its kernels, and was asked again: %s", text)
+			continue
+		}
 		t.Errorf("an error on the browser's console: %s", text)
 	}
 }
+
+// unlisted is what the console says where Jupyter's server was asked for its kernels just when one was starting: version 2.21.1 lists a kernel shortly before it sets the time of its last activity, and a listing in between fails (a TraitError of last_activity in its log; 21 of 37,733 listings while 12 kernels started). JupyterLab asks again by itself.
+var unlisted = regexp.MustCompile(`^Failed to load resource: the server responded with a status of 500 \(Internal Server Error\) http://127\.0\.0\.1:\d+/api/kernels\?\d+$`)
 
 // browseCommitted opens the notebooks as they are in the repository, and counts what is drawn.
 func browseCommitted(t *testing.T, l *lab, b *chromium) {
