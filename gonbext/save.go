@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/zeroshotnas/zeroshot/gonbext/render"
 	"github.com/zeroshotnas/zeroshot/gonbext/svg"
+	"github.com/zeroshotnas/zeroshot/zico/buildinfo"
 )
 
 // item is something that was shown: a chart, a drawing, a table or, with text only, a note.
@@ -268,26 +268,11 @@ func privacy() *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
-const module = "github.com/zeroshotnas/zeroshot"
-
 // versions are those of what computed and drew.
 func versions() map[string]string {
-	v := map[string]string{"go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		of := map[string]string{module: "zeroshot", "github.com/gomlx/gomlx": "gomlx", "github.com/gomlx/go-xla": "go-xla", "codeberg.org/go-pdf/fpdf": "fpdf"}
-		for _, m := range append([]*debug.Module{&info.Main}, info.Deps...) {
-			if name := of[m.Path]; name != "" {
-				v[name] = m.Version
-				if m.Replace != nil {
-					v[name] = strings.TrimSpace(m.Replace.Version + " (replaced)") // the path is this machine's
-				}
-			}
-		}
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" && info.Main.Path == module {
-				v["commit"] = s.Value
-			}
-		}
+	v := map[string]string{"go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH, "zeroshot": buildinfo.Version()}
+	for name, path := range map[string]string{"gomlx": "github.com/gomlx/gomlx", "go-xla": "github.com/gomlx/go-xla", "fpdf": "codeberg.org/go-pdf/fpdf"} {
+		v[name] = buildinfo.Dependency(path)
 	}
 	process.Lock()
 	defer process.Unlock()

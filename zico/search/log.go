@@ -11,12 +11,12 @@ import (
 	"os"
 	"reflect"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/zeroshotnas/zeroshot/spaces"
+	"github.com/zeroshotnas/zeroshot/zico/buildinfo"
 	"github.com/zeroshotnas/zeroshot/zico/journal"
 )
 
@@ -46,7 +46,7 @@ type Header struct {
 	Fresh      bool              `json:"fresh"`
 
 	Made    time.Time `json:"made"`
-	Program string    `json:"program"` // version of this module
+	Program string    `json:"program"` // version of this module, see buildinfo.Version
 	Machine string    `json:"machine"`
 }
 
@@ -61,18 +61,10 @@ func (r *run) header() *Header {
 	h := &Header{
 		Format: format, Version: version, Space: r.Space.Name(), Method: r.Method, Initial: r.setup.Initial, Objectives: r.Objectives, Metrics: r.Evaluator.Metrics(), Limits: []HeaderLimit{},
 		Evaluator: r.Evaluator.About(), InFlight: r.InFlight, Seed: r.Seed, Weights: r.Weights, Fresh: r.Fresh,
-		Made: time.Now().UTC().Truncate(time.Second), Program: "unknown", Machine: fmt.Sprintf("%s/%s, %d processors", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()),
+		Made: time.Now().UTC().Truncate(time.Second), Program: buildinfo.Version(), Machine: fmt.Sprintf("%s/%s, %d processors", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()),
 	}
 	for _, l := range r.Limits {
 		h.Limits = append(h.Limits, HeaderLimit{l.Name, journal.Number(l.Max), l.About})
-	}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		h.Program = info.Main.Version
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				h.Program = s.Value
-			}
-		}
 	}
 	return h
 }

@@ -34,9 +34,9 @@ Other processes disturb: others is the share of the processors' time that they t
 times from 5 % on are marked.
 
 With -json each line is an object; kind says what it holds. Times are in seconds, memory in bytes.
-  machine  what, dtype, device, cpu, system, threads, plugin, api, go_xla, gomlx, go, xla_flags, heap;
-           peak_gflops of a 2048x2048 matrix product, peak_gbs of a large addition (bytes read and written);
-           others during these
+  machine  what, dtype, device, cpu, system, threads, plugin, api, zeroshot, go_xla, gomlx, go, xla_flags,
+           heap; peak_gflops of a 2048x2048 matrix product, peak_gbs of a large addition (bytes read and
+           written); others during these
   network  one score: round, inflight, index, arch, score, reference_score (float32), float64_score
            (absent where not known), build_s, compile_s (waiting for compilation), run_s
   round    all networks once (a few several times, where many are in flight): round, inflight, networks scored,

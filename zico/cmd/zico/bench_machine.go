@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/zeroshotnas/zeroshot/zico/backend"
+	"github.com/zeroshotnas/zeroshot/zico/buildinfo"
 )
 
 // peaks are a machine's measured limits.
@@ -121,11 +121,12 @@ type machineRow struct {
 	DType    string `json:"dtype"`
 	Device   string `json:"device"` // cpu or cuda
 	CPU      string `json:"cpu"`
-	System   string `json:"system"`  // operating system and architecture
-	Threads  int    `json:"threads"` // processors that each program may use
-	Plugin   string `json:"plugin"`  // file of the PJRT plugin
-	API      string `json:"api"`     // version of the PJRT API
-	GoXLA    string `json:"go_xla"`  // versions
+	System   string `json:"system"`   // operating system and architecture
+	Threads  int    `json:"threads"`  // processors that each program may use
+	Plugin   string `json:"plugin"`   // file of the PJRT plugin
+	API      string `json:"api"`      // version of the PJRT API
+	Zeroshot string `json:"zeroshot"` // versions
+	GoXLA    string `json:"go_xla"`
 	GoMLX    string `json:"gomlx"`
 	Go       string `json:"go"`
 	XLAFlags string `json:"xla_flags"`
@@ -137,28 +138,18 @@ func newMachineRow(be *backend.Backend, b *benchSet, dtype string, threads int) 
 	info := be.Info()
 	m := machineRow{
 		Kind: "machine", What: b.What, DType: dtype, Device: info.Platform, CPU: cpuModel(), System: runtime.GOOS + "/" + runtime.GOARCH, Threads: threads,
-		Plugin: filepath.Base(info.Plugin), API: info.API, GoXLA: "unknown", GoMLX: "unknown", Go: runtime.Version(), XLAFlags: info.Flags, Heap: backend.HeapPolicy(),
+		Plugin: filepath.Base(info.Plugin), API: info.API, Zeroshot: buildinfo.Version(), GoXLA: buildinfo.Dependency("github.com/gomlx/go-xla"), GoMLX: buildinfo.Dependency("github.com/gomlx/gomlx"), Go: runtime.Version(), XLAFlags: info.Flags, Heap: backend.HeapPolicy(),
 	}
 	if target, err := filepath.EvalSymlinks(info.Plugin); err == nil {
 		m.Plugin = filepath.Base(target)
-	}
-	if build, ok := debug.ReadBuildInfo(); ok {
-		for _, d := range build.Deps {
-			switch d.Path {
-			case "github.com/gomlx/go-xla":
-				m.GoXLA = d.Version
-			case "github.com/gomlx/gomlx":
-				m.GoMLX = d.Version
-			}
-		}
 	}
 	return m
 }
 
 // String is the row as text.
 func (m machineRow) String() string {
-	s := fmt.Sprintf("%s\n%s on %s: %s, %s, %d threads\n%s, PJRT API %s, go-xla %s, GoMLX %s, %s, XLA_FLAGS=%s, heap %s\n",
-		m.What, m.DType, m.Device, m.CPU, m.System, m.Threads, m.Plugin, m.API, m.GoXLA, m.GoMLX, m.Go, m.XLAFlags, m.Heap)
+	s := fmt.Sprintf("%s\n%s on %s: %s, %s, %d threads\n%s, PJRT API %s, zeroshot %s, go-xla %s, GoMLX %s, %s, XLA_FLAGS=%s, heap %s\n",
+		m.What, m.DType, m.Device, m.CPU, m.System, m.Threads, m.Plugin, m.API, m.Zeroshot, m.GoXLA, m.GoMLX, m.Go, m.XLAFlags, m.Heap)
 	if m.GFLOPs > 0 {
 		s += fmt.Sprintf("measured peaks: %.1f GFLOP/s in a matrix product, %.1f GB/s in an addition%s\n", m.GFLOPs, m.GBs, disturbance(m.Others))
 	}

@@ -427,7 +427,7 @@ func TestCellProxy(t *testing.T) {
 	}
 }
 
-// TestCell builds a cell as GoNB does, in a module of its own in a workspace with this one, with the kernel's settings: `go get` must fetch nothing a second time, and the program must come without symbol tables.
+// TestCell builds a cell as GoNB does, in a module of its own in a workspace with this one, with the kernel's settings: `go get` must fetch nothing a second time, the program must come without symbol tables, and what it saves must name the revision of this clone.
 func TestCell(t *testing.T) {
 	if testing.Short() {
 		t.Skip("linking a cell takes some seconds")
@@ -446,7 +446,7 @@ func TestCell(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"main.go": "package main\n\nimport \"github.com/zeroshotnas/zeroshot/gonbext\"\n\nfunc main() { println(gonbext.Options{}.String()) }\n",
+		"main.go": "package main\n\nimport \"github.com/zeroshotnas/zeroshot/gonbext\"\n\nfunc main() {\n\tprintln(gonbext.Options{}.String())\n\t_ = gonbext.ShowTable(\"a\", []string{\"b\"}, nil)\n\t_, _ = gonbext.Save(\"cell\")\n}\n",
 		"go.mod":  "module gonb_cell\n\ngo 1.26\n\nreplace github.com/zeroshotnas/zeroshot => " + in.root + "\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
@@ -474,10 +474,28 @@ func TestCell(t *testing.T) {
 	}
 	// Pictures, tables and lists are read when they are first needed, not when a cell starts.
 	c := exec.Command(filepath.Join(dir, "cell"))
-	c.Env = append(os.Environ(), "GODEBUG=inittrace=1")
+	c.Env = append(os.Environ(), "GODEBUG=inittrace=1", "ZEROSHOT_FIGURES="+dir)
 	out, err := c.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "cell.json"))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var saved struct{ Versions map[string]string }
+	if err := json.Unmarshal(text, &saved); err != nil {
+		t.Fatal(err)
+	}
+	wanted := "devel"
+	if _, err := os.Stat(filepath.Join(in.root, ".git")); err == nil {
+		revision, err := exec.Command("git", "-C", in.root, "rev-parse", "--short=12", "HEAD").Output()
+		if err == nil { // else git is not there, or does not trust the folder
+			wanted += " " + strings.TrimSpace(string(revision))
+		}
+	}
+	if v := strings.TrimSuffix(saved.Versions["zeroshot"], "+changes"); v != wanted || !strings.HasPrefix(saved.Versions["gomlx"], "v") || strings.Contains(string(text), in.root) {
+		t.Errorf("a cell of %s saves\n%s", wanted, text)
 	}
 	inits := regexp.MustCompile(`(?m)^init (\S+) .* clock, (\d+) bytes`).FindAllStringSubmatch(string(out), -1)
 	if len(inits) == 0 {
