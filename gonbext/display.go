@@ -130,14 +130,14 @@ func (t *table) HTML() string {
 	var b strings.Builder
 	b.WriteString(`<table style="border-collapse:collapse;font-size:13px">`)
 	if t.caption != "" {
-		fmt.Fprintf(&b, `<caption style="caption-side:top;text-align:left;padding:4px 0;white-space:pre-line">%s</caption>`, html.EscapeString(t.caption))
+		fmt.Fprintf(&b, `<caption style="caption-side:top;text-align:left;padding:4px 0;white-space:pre-line;overflow-wrap:anywhere">%s</caption>`, html.EscapeString(t.caption))
 	}
 	cell := func(tag string, col int, s string) {
-		align := "left"
+		style := "text-align:left"
 		if t.right[col] {
-			align = "right"
+			style = "text-align:right;white-space:nowrap"
 		}
-		fmt.Fprintf(&b, `<%s style="text-align:%s;padding:2px 10px 2px 0;border-bottom:1px solid #8884">%s</%s>`, tag, align, html.EscapeString(s), tag)
+		fmt.Fprintf(&b, `<%s style="%s;padding:2px 10px 2px 0;border-bottom:1px solid #8884">%s</%s>`, tag, style, html.EscapeString(s), tag)
 	}
 	b.WriteString("<thead><tr>")
 	for i, h := range t.head {
