@@ -86,9 +86,7 @@ func Correlate(c Correlation, o Options) (*correlate.Report, *correlate.Scores, 
 func (c Correlation) config(ctx context.Context, o Options) (*correlate.Config, error) {
 	space := o.Space // before the default, which is not the table's
 	o = o.withDefaults()
-	if c.Table == "" || c.Table == "embedded" {
-		c.Table = tables.EmbeddedName
-	}
+	c.Table = cmp.Or(c.Table, tables.EmbeddedName)
 	if len(c.Proxies) == 0 {
 		c.Proxies = []string{"shared"}
 	}
@@ -144,7 +142,7 @@ func (c Correlation) config(ctx context.Context, o Options) (*correlate.Config, 
 	if err != nil {
 		return nil, err
 	}
-	cfg.Data = data
+	cfg.Data = data.Batches
 	if cfg.Scorer, err = scorer(be, o); err != nil {
 		return nil, err
 	}
@@ -314,9 +312,6 @@ func readScores(file, table string, columns []string) (*correlate.Scores, error)
 	}
 	if table == "" {
 		return s, nil
-	}
-	if table == "embedded" {
-		table = tables.EmbeddedName
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

@@ -39,6 +39,8 @@ type Visit struct {
 	Err      error        // why not
 	Accuracy float64      // in the table's column, NaN where there is none
 	Rank, Of int          // its place among all architectures of the column, from 1; 0 where there is none
+
+	found bool // Result is the session's
 }
 
 // Explore shows an architecture with a control for each of its decisions, and with its drawing, counts, ZiCo score, score layer by layer and, where a table has it, accuracy and rank. A change of a control shows what the change does: scoring begins anew with each, so that of changes faster than scoring only the last is scored. A box chooses the space, a field takes an architecture as text, buttons draw one or mutate the present one. Where something cannot be built or scored the page says why, and goes on.
@@ -47,7 +49,11 @@ type Visit struct {
 //
 // Without a browser, as in nbconvert, or with the environment variable ZEROSHOT_STATIC=1, it does not wait for anybody: it shows the first architecture and the scores of its neighbours. Controls need a Jupyter server that pages reach by http.
 //
-// The default of Options.Batch is 16 here, for quick answers; 128 is what Score has. The controls are those of spaces.Editor.
+// With Options.Session the scores are kept as those of Score are: what was scored before on the same images, here, by Score, Compare or Seeds, or meanwhile by another cell, appears at once. Result is then that of the first time, with its times.
+//
+// While the cell runs, its pictures are in the theme of the JupyterLab that shows them, unless SetTheme or ZEROSHOT_THEME has chosen one; what the notebook keeps is in the theme of SetTheme, as of other functions.
+//
+// The default of Options.Batch is 16 here, for quick answers; 128 is what Score has, and a session tells them apart. The controls are those of spaces.Editor.
 func Explore(e Exploration, o Options) ([]Visit, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -59,12 +65,13 @@ func Explore(e Exploration, o Options) ([]Visit, error) {
 	if err != nil {
 		return nil, report(err, o)
 	}
+	defer x.kept.close()
 	if !o.Quiet {
 		if l, ok := connect(ctx, x.page()); ok {
-			x.live(ctx, l)
+			err := x.live(ctx, l)
 			l.close()
 			x.show()
-			return x.visits, nil
+			return x.visits, report(err, o)
 		}
 	}
 	err = x.static(ctx, e.Neighbors)
@@ -76,20 +83,21 @@ type explorer struct {
 	o      Options
 	scorer *zico.Scorer
 	data   []images.Batch
+	kept   *kept
 	truth  *truth // nil without a table
 	rng    *rand.Rand
 
 	space spaces.Editor
 	arch  spaces.Arch
 	knobs []spaces.Knob
-	kept  map[string]spaces.Arch // the last architecture of each space
+	left  map[string]spaces.Arch // the last architecture of each space
 
 	visits  []Visit
 	message string // what went wrong with the last change
 }
 
 func newExplorer(ctx context.Context, e Exploration, o Options) (*explorer, error) {
-	x := &explorer{o: o, rng: rand.New(rand.NewPCG(o.Seed, 1)), kept: map[string]spaces.Arch{}}
+	x := &explorer{o: o, rng: rand.New(rand.NewPCG(o.Seed, 1)), left: map[string]spaces.Arch{}}
 	var err error
 	if x.truth, err = readTruth(ctx, e, o); err != nil {
 		return nil, err
@@ -110,8 +118,11 @@ func newExplorer(ctx context.Context, e Exploration, o Options) (*explorer, erro
 	if err != nil {
 		return nil, err
 	}
-	x.data = data
-	x.scorer, err = scorer(be, o)
+	x.data = data.Batches
+	if x.scorer, err = scorer(be, o); err != nil {
+		return nil, err
+	}
+	x.kept, err = o.kept(data)
 	return x, err
 }
 
@@ -125,7 +136,7 @@ func (x *explorer) open(name string) error {
 	if !ok {
 		return fmt.Errorf("space %s has no controls: it does not implement spaces.Editor", s.Name())
 	}
-	a, known := x.kept[s.Name()]
+	a, known := x.left[s.Name()]
 	if !known {
 		if evolver, ok := s.(spaces.Evolver); ok {
 			a = evolver.Initial()
@@ -149,7 +160,7 @@ func (x *explorer) move(a spaces.Arch) error {
 		return err
 	}
 	x.arch, x.knobs = a, knobs
-	x.kept[x.space.Name()] = a
+	x.left[x.space.Name()] = a
 	return nil
 }
 
@@ -158,18 +169,31 @@ func (x *explorer) input() spaces.Input {
 	return spaces.Input{Size: x.data[0].H, Classes: x.data[0].Classes}
 }
 
-// score scores an architecture of the space.
-func (x *explorer) score(ctx context.Context, s spaces.Space, a spaces.Arch) Visit {
+// request asks for the score of an architecture.
+func (x *explorer) request(s spaces.Space, a spaces.Arch) zico.Request {
+	return zico.Request{Space: s.Name(), Arch: string(a), Seed: x.o.Seed}
+}
+
+// score scores an architecture of the space, or finds its score in the session. An error says that the session cannot be read or written; the visit is whole then too.
+func (x *explorer) score(ctx context.Context, s spaces.Space, a spaces.Arch) (Visit, error) {
 	v := Visit{Space: s.Name(), Arch: a, Accuracy: math.NaN()}
 	if x.truth != nil {
 		v.Accuracy, v.Rank, v.Of = x.truth.of(s, a)
 	}
-	n, err := s.Network(a, x.input())
-	if err == nil {
-		v.Result, err = x.scorer.Score(ctx, n, x.o.Seed, x.data)
+	r := x.request(s, a)
+	err := x.kept.read()
+	if v.Result = x.kept.find(r); v.Result != nil {
+		v.found = true
+		return v, err
 	}
-	v.Err = err
-	return v
+	var n *net.Network
+	if n, v.Err = s.Network(a, x.input()); v.Err != nil {
+		return v, err
+	}
+	if v.Result, v.Err = x.scorer.Score(ctx, n, x.o.Seed, x.data); v.Err != nil {
+		return v, err
+	}
+	return v, errors.Join(err, x.kept.put(r, v.Result))
 }
 
 // at is the visit of the present architecture, nil before it was scored.
@@ -207,7 +231,7 @@ func readTruth(ctx context.Context, e Exploration, o Options) (*truth, error) {
 	switch e.Table {
 	case "none":
 		return nil, nil
-	case "", "embedded":
+	case "", tables.EmbeddedName:
 		t.table, err = tables.Embedded()
 	default:
 		t.table, err = tables.Open(ctx, e.Table, tables.Options{Space: o.Space})
@@ -268,10 +292,11 @@ func (t *truth) of(s spaces.Space, a spaces.Arch) (accuracy float64, rank, of in
 type outcome struct {
 	change int
 	visit  Visit
+	err    error // of the session
 }
 
-// live follows the page until it ends.
-func (x *explorer) live(ctx context.Context, l *link) {
+// live follows the page until it ends. Its error is the first of the session.
+func (x *explorer) live(ctx context.Context, l *link) (err error) {
 	scored := make(chan outcome, 1)
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
@@ -287,32 +312,38 @@ func (x *explorer) live(ctx context.Context, l *link) {
 		c, cancel = context.WithCancel(ctx)
 		running = change
 		go func(change int, s spaces.Space, a spaces.Arch) {
-			scored <- outcome{change, x.score(c, s, a)}
+			v, err := x.score(c, s, a)
+			scored <- outcome{change, v, err}
 		}(change, x.space, x.arch)
 	}
 	defer func() {
 		cancel()
 		if running != 0 {
-			<-scored // the scorer must be free for what the cell does next
+			r := <-scored // the scorer must be free for what the cell does next
+			err = cmp.Or(err, r.err)
 		}
 	}()
+	if _, stop := x.take(view, l.first); stop {
+		return nil
+	}
 	start()
 	l.send(x.update(view, true))
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return err
 		case <-ping.C:
 			if time.Since(heard) > silence {
-				return
+				return err
 			}
 			l.send(update{Ack: view.ack, Ping: 1})
 			continue
 		case r := <-scored:
 			cancel()
 			running = 0
+			err = cmp.Or(err, r.err)
 			if ctx.Err() != nil {
-				return
+				return err
 			}
 			if r.change != change {
 				start()
@@ -334,7 +365,7 @@ func (x *explorer) live(ctx context.Context, l *link) {
 				}
 			}
 			if stop {
-				return
+				return err
 			}
 			if !moved && x.message == view.message && e.Do == "pong" {
 				continue
@@ -387,7 +418,7 @@ func (x *explorer) take(view *pageState, e event) (moved, stop bool) {
 		err = x.open(e.Text)
 		a = x.arch
 	case "hello":
-		view.fresh = true
+		view.fresh, view.theme = true, e.Text
 		return false, false
 	default:
 		return false, false
@@ -442,8 +473,8 @@ func (x *explorer) neighbors() []neighbor {
 
 // static shows the first architecture and how its neighbours score.
 func (x *explorer) static(ctx context.Context, most int) error {
-	x.visits = append(x.visits, x.score(ctx, x.space, x.arch))
-	first := x.visits[0]
+	first, err := x.score(ctx, x.space, x.arch)
+	x.visits = append(x.visits, first)
 	if ctx.Err() != nil {
 		x.visits = nil
 		return fmt.Errorf("interrupted before %s was scored: %w", x.arch, ctx.Err())
@@ -452,7 +483,7 @@ func (x *explorer) static(ctx context.Context, most int) error {
 		x.show()
 	}
 	if first.Err != nil {
-		return fmt.Errorf("%s: %w", x.arch, first.Err)
+		return errors.Join(fmt.Errorf("%s: %w", x.arch, first.Err), err)
 	}
 	if most == 0 {
 		most = 24
@@ -461,21 +492,31 @@ func (x *explorer) static(ctx context.Context, most int) error {
 		}
 	}
 	if most < 0 {
-		return nil
+		return err
 	}
 	all := x.neighbors()
 	list := slices.Clone(all)
 	x.rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	list = list[:min(most, len(list))]
 	p := newProgress("scoring neighbours", len(list), x.o.Quiet)
-	var turns []string
-	var failed []error
+	known := map[spaces.Arch]bool{}
 	for _, n := range list {
-		v := x.score(ctx, x.space, n.arch)
+		if x.kept.find(x.request(x.space, n.arch)) != nil {
+			known[n.arch] = true
+		}
+	}
+	p.from(x.o.Session, len(known))
+	var turns []string
+	failed := []error{err} // nil does not count
+	for _, n := range list {
+		v, err := x.score(ctx, x.space, n.arch)
 		if ctx.Err() != nil {
 			break
 		}
-		p.step()
+		if !known[n.arch] {
+			p.step()
+		}
+		failed = append(failed, err)
 		if v.Err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", n.arch, v.Err))
 			continue

@@ -11,9 +11,13 @@
 	};
 	const send = (control, what) => {
 		what.seq = sent[control] = ++seq;
-		if (what.do !== "hello" && what.do !== "pong") pending[control] = what;
+		if (what.do !== "pong") pending[control] = what;
 		transmit(what);
 	};
+	// VS Code and others have no such attribute.
+	const theme = () => ({ true: "light", false: "dark" })[document.body.dataset.jpThemeLight] ?? "";
+	let told = ""; // the theme that the cell knows
+	const hello = () => send("hello", { do: "hello", text: told = theme() });
 	// A connection that is made anew loses what was on its way. The cell knows by its number what it has seen.
 	const again = () => Object.values(pending).sort((a, b) => a.seq - b.seq).forEach(transmit);
 	const show = (i) => {
@@ -77,7 +81,9 @@
 			comm = globalThis.gonb_comm;
 			comm.subscribe(address, receive);
 			again();
-			send("hello", { do: "hello" });
+			hello();
+		} else if (comm && root.isConnected && theme() !== told) {
+			hello();
 		}
 		if (Date.now() - heard > 20000) {
 			over = true;

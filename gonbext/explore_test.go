@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/janpfeifer/gonb/gonbui"
 
+	"github.com/zeroshotnas/zeroshot/gonbext/svg"
 	"github.com/zeroshotnas/zeroshot/spaces"
+	"github.com/zeroshotnas/zeroshot/zico"
 )
 
 // TestExploreText checks that without a front end Explore ends by itself, with the architecture, its accuracy and rank, and its neighbours in the order of their scores.
@@ -66,20 +69,30 @@ func TestExploreNoScore(t *testing.T) {
 }
 
 // newTestExplorer is an exploration as a page begins it.
-func newTestExplorer(t *testing.T, space string) (*explorer, *pageState) {
+func newTestExplorer(t *testing.T, o Options) (*explorer, *pageState) {
 	t.Helper()
-	o := small
-	o.Space = space
 	x, err := newExplorer(context.Background(), Exploration{}, o.withDefaults())
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(x.kept.close)
 	return x, &pageState{rev: 1, layout: layout(x.knobs), space: x.space.Name()}
+}
+
+// look scores the present architecture of an exploration as its page has it done, and returns what the page is told.
+func look(t *testing.T, x *explorer, view *pageState) update {
+	t.Helper()
+	v, err := x.score(context.Background(), x.space, x.arch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.visits = append(x.visits, v)
+	return x.update(view, false)
 }
 
 // TestExploreEvents plays a page: turns of knobs, late ones, impossible ones, other spaces.
 func TestExploreEvents(t *testing.T) {
-	x, view := newTestExplorer(t, "natstss:C=4,N=1")
+	x, view := newTestExplorer(t, small)
 	seq := 0
 	do := func(e event) (moved, stop bool) {
 		t.Helper()
@@ -138,18 +151,171 @@ func TestExploreEvents(t *testing.T) {
 
 // TestExploreUnscorable checks that the page says why a network has no score, and goes on.
 func TestExploreUnscorable(t *testing.T) {
-	x, view := newTestExplorer(t, "plain")
+	o := small
+	o.Space = "plain"
+	x, view := newTestExplorer(t, o)
 	for i, text := range []string{"3x65536s1,3x65536s1", "3x8s1"} {
 		if moved, _ := x.take(view, event{Seq: i + 1, Do: "arch", Text: text}); !moved {
 			t.Fatalf("%s: %s", text, x.message)
 		}
-		x.visits = append(x.visits, x.score(context.Background(), x.space, x.arch))
-		u := x.update(view, false)
+		u := look(t, x, view)
 		failed := i == 0
 		if (x.visits[i].Err != nil) != failed || strings.Contains(u.Set["message"], "cannot be scored") != failed || (u.Set["score"] == "–") != failed {
 			t.Errorf("%s gives the error %v and the update %+v", text, x.visits[i].Err, u.Set)
 		}
 	}
+}
+
+// TestExploreSession checks that Explore finds what Score and Compare have kept and they what it keeps, that the numbers of both are the same to the bit, and that what another cell scores meanwhile is found too.
+func TestExploreSession(t *testing.T) {
+	sessions(t)
+	o := small
+	o.Quiet = true
+	alone, err := Score("1462", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Session = "explored"
+	one := func(arch string) *zico.Result {
+		t.Helper()
+		v, err := Explore(Exploration{Arch: arch, Neighbors: -1}, o)
+		if err != nil || len(v) != 1 {
+			t.Fatalf("%d visits, error %v; want 1", len(v), err)
+		}
+		return v[0].Result
+	}
+	explored := one("1462")
+	for _, r := range []*zico.Result{alone, explored} {
+		if r.Run == 0 {
+			t.Fatal("a result without the time that it took, by which results are told apart here")
+		}
+	}
+	untimed := func(r zico.Result) zico.Result {
+		r.Build, r.Compile, r.Run, r.Compiled = 0, 0, 0, 0
+		return r
+	}
+	if !reflect.DeepEqual(untimed(*explored), untimed(*alone)) {
+		t.Errorf("Explore gives\n%+v\nScore\n%+v", explored, alone)
+	}
+	// The same times: nothing was computed.
+	if scored, err := Score("1462", o); err != nil || !reflect.DeepEqual(scored, explored) {
+		t.Errorf("Score finds\n%+v, error %v, Explore had\n%+v", scored, err, explored)
+	}
+	compared, err := Compare([]string{"1462", "7"}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := one("7"); !reflect.DeepEqual(found, compared[1]) {
+		t.Errorf("Explore finds\n%+v, Compare had\n%+v", found, compared[1])
+	}
+
+	x, view := newTestExplorer(t, o)
+	seq := 0
+	page := func(arch string) (u update, visit Visit) {
+		t.Helper()
+		seq++
+		if x.take(view, event{Seq: seq, Do: "arch", Text: arch}); x.message != "" {
+			t.Fatal(x.message)
+		}
+		u = look(t, x, view)
+		return u, x.visits[len(x.visits)-1]
+	}
+	found := "(from session explored); 2 batches of 8 images"
+	known, v := page("7")
+	if !strings.Contains(known.Set["status"], found) || !strings.Contains(known.Set["bars"], "<svg") || !reflect.DeepEqual(v.Result, compared[1]) {
+		t.Errorf("for what Compare has scored the page says %q", known.Set["status"])
+	}
+	if u, _ := page("8"); !strings.HasPrefix(u.Set["status"], "scored in ") || strings.Contains(u.Set["status"], "session") {
+		t.Errorf("for what was not scored before the page says %q", u.Set["status"])
+	}
+	page("7")
+	if u, _ := page("8"); !strings.Contains(u.Set["status"], found) {
+		t.Errorf("for what it has scored itself the page says %q", u.Set["status"])
+	}
+	meanwhile, err := Score("9", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u, v := page("9"); !strings.Contains(u.Set["status"], found) || !reflect.DeepEqual(v.Result, meanwhile) {
+		t.Errorf("for what another cell has scored meanwhile the page says %q", u.Set["status"])
+	}
+	// Another statistic is another score.
+	other := o
+	other.Statistic = zico.Absolute
+	x, view = newTestExplorer(t, other)
+	if u, v := page("1462"); strings.Contains(u.Set["status"], "session") || v.Result.Score == explored.Score {
+		t.Errorf("with another statistic the page says %q", u.Set["status"])
+	}
+}
+
+// TestExploreSessionNeighbors checks that neighbours are found in the session, and that a session that cannot be written costs no score and is an error.
+func TestExploreSessionNeighbors(t *testing.T) {
+	sessions(t)
+	o := small
+	o.Session, o.Quiet = "near", true
+	e := Exploration{Arch: "1462", Neighbors: 3}
+	first, err := Explore(e, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Explore(e, o)
+	if err != nil || len(again) != 4 {
+		t.Fatalf("%d visits, error %v; want 4", len(again), err)
+	}
+	for i := range again {
+		if !again[i].found || !reflect.DeepEqual(again[i].Result, first[i].Result) {
+			t.Errorf("the session gives\n%+v\nfor\n%+v", again[i].Result, first[i].Result)
+		}
+	}
+
+	x, _ := newTestExplorer(t, o)
+	x.kept.close()
+	if err := x.move("|none~0|+|none~0|none~1|+|skip_connect~0|none~1|nor_conv_3x3~2|"); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := x.score(context.Background(), x.space, x.arch); err == nil || v.Err != nil || v.Result == nil || v.found {
+		t.Errorf("with a session that cannot be used the visit is %+v, error %v; want a score and an error", v, err)
+	}
+}
+
+// TestExploreTheme checks that live pictures are in the theme of their page unless one was chosen, and that those that are kept are not.
+func TestExploreTheme(t *testing.T) {
+	clear := func() { chosen.Theme = svg.Theme{} }
+	t.Cleanup(clear)
+	t.Setenv("ZEROSHOT_THEME", "")
+	clear()
+	x, view := newTestExplorer(t, small)
+	look(t, x, view)
+	x.take(view, event{Seq: 1, Do: "mutate"})
+	seq := 1
+	says := func(theme string, want svg.Theme) {
+		t.Helper()
+		seq++
+		if moved, _ := x.take(view, event{Seq: seq, Do: "hello", Text: theme}); moved {
+			t.Error("another theme is another architecture")
+		}
+		u := look(t, x, view)
+		for _, mark := range []string{"picture", "bars", "trail"} {
+			// The ground is the first rectangle.
+			if _, rest, _ := strings.Cut(u.Set[mark], "<rect "); !strings.Contains(strings.SplitN(rest, ">", 2)[0], `fill="`+want.Ground+`"`) {
+				t.Errorf("on a page that is %q, %s is not %s: %.400s", theme, mark, want.Name, u.Set[mark])
+			}
+		}
+	}
+	for theme, want := range map[string]svg.Theme{"": svg.Light, "light": svg.Light, "dark": svg.Dark, "other": svg.Light} {
+		says(theme, want)
+	}
+	says("dark", svg.Dark)
+	if theme() != svg.Light {
+		t.Errorf("what is kept is %s on a dark page", theme().Name)
+	}
+	if err := SetTheme("light"); err != nil {
+		t.Fatal(err)
+	}
+	says("dark", svg.Light)
+	clear()
+	t.Setenv("ZEROSHOT_THEME", "dark")
+	says("light", svg.Dark)
 }
 
 // TestExploreTruth compares ranks with a count.
@@ -181,7 +347,7 @@ func TestExploreTruth(t *testing.T) {
 // TestExplorePage checks that the page has a control for each decision of every space, and that hostile text stays text.
 func TestExplorePage(t *testing.T) {
 	for _, name := range []string{"natstss", "natssss", "transnas", "transnas:macro=1", "masternet", "darts", "plain"} {
-		x := &explorer{o: small, rng: rand.New(rand.NewPCG(1, 1)), kept: map[string]spaces.Arch{}}
+		x := &explorer{o: small, rng: rand.New(rand.NewPCG(1, 1)), left: map[string]spaces.Arch{}}
 		if err := x.open(name); err != nil {
 			t.Fatal(err)
 		}

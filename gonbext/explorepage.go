@@ -18,7 +18,7 @@ import (
 //	space, arch     the box of spaces and the field for an architecture
 //	random, mutate, stop    the buttons
 //	message         what went wrong with the last change, what the score hides, or nothing
-//	status          "scoring …" or "scored in …"
+//	status          "scoring …", "scored in …" or "no score"
 //	score, change, params, macs, layers, accuracy, rank    figures
 //	knobs           all controls of the architecture
 //	knob-0, ...     a select element, or an input of type range with its number in value-0, ...
@@ -26,7 +26,7 @@ import (
 //	bars            the layers' shares of the score
 //	trail           the architectures so far
 //
-// The page lives in the colours of JupyterLab's themes; elsewhere it has the page's own.
+// The page lives in the colours of JupyterLab's themes; elsewhere it has the page's own. So do its pictures where no theme was chosen for them; elsewhere they are light.
 const pageFrame = `<div data-zeroshot="explore" data-ack="0" data-lm-suppress-shortcuts="true" style="font-family:var(--jp-ui-font-family,sans-serif);font-size:13px;line-height:1.4;color:var(--jp-ui-font-color1,inherit);max-width:960px">
 <div style="display:flex;flex-wrap:wrap;gap:8px;align-items:center">
 <label>space %s</label>
@@ -150,7 +150,8 @@ type pageState struct {
 	space   string
 	message string
 	arch    spaces.Arch // of the drawing
-	fresh   bool        // the page has a new connection and may have missed something
+	fresh   bool        // the page has a new connection and may have missed something, or another theme
+	theme   string      // of the page: "light", "dark" or, where it does not say, nothing
 	ack     int
 	last    map[string]int // the last event of each control
 }
@@ -174,7 +175,7 @@ func (x *explorer) update(view *pageState, scoring bool) update {
 			u.Set["bars"], u.Set["trail"] = "", ""
 		}
 		view.arch, view.space, view.fresh = x.arch, x.space.Name(), false
-		x.describe(u.Set)
+		x.describe(u.Set, themeOn(view.theme))
 	}
 	v := x.at()
 	if scoring || v == nil {
@@ -184,17 +185,17 @@ func (x *explorer) update(view *pageState, scoring bool) update {
 		}
 		return u
 	}
-	x.scored(u.Set, v)
+	x.scored(u.Set, v, themeOn(view.theme))
 	return u
 }
 
 // describe sets what is known of the present architecture without a score.
-func (x *explorer) describe(set map[string]string) {
+func (x *explorer) describe(set map[string]string, t svg.Theme) {
 	picture, err := drawing(x.space, x.arch, x.input())
 	if err != nil {
 		picture = html.EscapeString(err.Error())
 	}
-	set["picture"] = fitted(theme().Drawing(picture))
+	set["picture"] = fitted(t.Drawing(picture))
 	set["params"], set["macs"], set["layers"] = "–", "–", "–"
 	if c, layers, err := x.counts(); err == nil {
 		set["params"], set["macs"], set["layers"] = thousands(c.Params), millions(c.MACs), fmt.Sprint(layers)
@@ -207,7 +208,7 @@ func (x *explorer) describe(set map[string]string) {
 }
 
 // scored sets what a visit brings.
-func (x *explorer) scored(set map[string]string, v *Visit) {
+func (x *explorer) scored(set map[string]string, v *Visit, t svg.Theme) {
 	if v.Err != nil {
 		set["score"], set["change"], set["bars"] = "–", "–", ""
 		set["status"] = "no score"
@@ -216,14 +217,18 @@ func (x *explorer) scored(set map[string]string, v *Visit) {
 	}
 	set["score"] = fmt.Sprintf("%.2f", v.Result.Score)
 	set["change"] = x.change(v)
-	set["status"] = html.EscapeString(fmt.Sprintf("scored in %.2f s; %s", seconds(v.Result), x.o))
+	from := ""
+	if v.found {
+		from = fmt.Sprintf(" (from session %s)", x.o.Session)
+	}
+	set["status"] = html.EscapeString(fmt.Sprintf("scored in %.2f s%s; %s", seconds(v.Result), from, x.o))
 	if w := strings.Join(v.Result.Warnings, "; "); w != "" {
 		set["message"] = `<span style="color:var(--jp-ui-font-color1,inherit);opacity:.75">` + html.EscapeString(w) + "</span>"
 	}
-	set["bars"] = fitted(layerColumns(v.Result).Draw(theme()))
+	set["bars"] = fitted(layerColumns(v.Result).Draw(t))
 	set["trail"] = ""
 	if ch, ok := x.trail(); ok {
-		set["trail"] = fitted(ch.Draw(theme()))
+		set["trail"] = fitted(ch.Draw(t))
 	}
 }
 

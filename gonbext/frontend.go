@@ -40,7 +40,7 @@ type event struct {
 	Rev   int    `json:"rev"`   // of the knobs that the page shows
 	Knob  int    `json:"knob"`  // of "knob"
 	Value int    `json:"value"` // of "knob"
-	Text  string `json:"text"`  // of "space" and "arch"
+	Text  string `json:"text"`  // of "space" and "arch"; of "hello" the theme of JupyterLab, "light" or "dark", or nothing where the page is elsewhere
 }
 
 // update is what the page is told. What is zero stays as it is.
@@ -67,6 +67,7 @@ var exploreScript string
 type link struct {
 	address string
 	id      string // of the display
+	first   event  // what the page said first
 	events  chan event
 }
 
@@ -87,7 +88,7 @@ func connect(ctx context.Context, page string) (l *link, ok bool) {
 	for try := range 2 {
 		late := time.NewTimer(frontEndWait)
 		select {
-		case <-l.events:
+		case l.first = <-l.events:
 			late.Stop()
 			return l, true
 		case <-late.C:

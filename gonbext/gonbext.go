@@ -134,7 +134,7 @@ func ScoreModel(name string, fn zico.ModelFn, o Options) (*zico.Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		return zico.ScoreModel(ctx, be, model.NewStore(), fn, data, zico.ModelConfig{DType: o.DType, Statistic: o.Statistic, Reinit: true, Seed: o.Seed})
+		return zico.ScoreModel(ctx, be, model.NewStore(), fn, data.Batches, zico.ModelConfig{DType: o.DType, Statistic: o.Statistic, Reinit: true, Seed: o.Seed})
 	}()
 	if errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("interrupted before %s was scored: %w", name, err)
@@ -191,25 +191,27 @@ func scorer(be *backend.Backend, o Options) (*zico.Scorer, error) {
 	return s, nil
 }
 
-func prepare(ctx context.Context, o Options) ([]images.Batch, *backend.Backend, error) {
+func prepare(ctx context.Context, o Options) (keptBatches, *backend.Backend, error) {
 	data, err := batches(ctx, o)
 	if err != nil {
-		return nil, nil, err
+		return data, nil, err
 	}
 	be, err := openBackend(o.Device)
 	return data, be, err
 }
 
-func batches(ctx context.Context, o Options) ([]images.Batch, error) {
+// batches are those of the options, without their hash where there is no session.
+func batches(ctx context.Context, o Options) (keptBatches, error) {
 	want := images.Options{Batch: o.Batch, N: o.Batches, Size: o.Size, Seed: o.ImageSeed}
 	if o.Session != "" {
 		s, err := OpenSession(o.Session)
 		if err != nil {
-			return nil, err
+			return keptBatches{}, err
 		}
 		return s.batches(ctx, o.Images, want)
 	}
-	return readBatches(ctx, o.Images, want)
+	data, err := readBatches(ctx, o.Images, want)
+	return keptBatches{Batches: data}, err
 }
 
 func readBatches(ctx context.Context, spec string, o images.Options) ([]images.Batch, error) {
@@ -242,7 +244,7 @@ func run(reqs []zico.Request, o Options) ([]*zico.Result, error) {
 	if err != nil {
 		return nil, report(err, o)
 	}
-	kept, err := o.kept(reqs, data)
+	kept, err := o.kept(data)
 	if err != nil {
 		return nil, report(err, o)
 	}
@@ -251,20 +253,17 @@ func run(reqs []zico.Request, o Options) ([]*zico.Result, error) {
 	results := make([]*zico.Result, len(reqs))
 	var left []int // of the requests
 	for i := range reqs {
-		if results[i] = kept.find(i); results[i] == nil {
+		if results[i] = kept.find(reqs[i]); results[i] == nil {
 			left = append(left, i)
 		}
 	}
-	if n := len(reqs) - len(left); n > 0 {
-		p.what = fmt.Sprintf("scoring (%d from session %s)", n, o.Session)
-		p.done, p.found = n, n
-	}
+	p.from(o.Session, len(reqs)-len(left))
 	ask := make([]zico.Request, len(left))
 	for k, i := range left {
 		ask[k] = reqs[i]
 	}
 	var errs []error
-	for res, err := range s.ScoreAll(ctx, data, ask) {
+	for res, err := range s.ScoreAll(ctx, data.Batches, ask) {
 		if ctx.Err() != nil {
 			break
 		}
@@ -276,7 +275,7 @@ func run(reqs []zico.Request, o Options) ([]*zico.Result, error) {
 		i := left[0]
 		left = left[1:]
 		results[i] = res
-		if err := kept.put(i, res); err != nil {
+		if err := kept.put(reqs[i], res); err != nil {
 			errs = append(errs, err)
 		}
 		p.step()

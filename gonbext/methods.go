@@ -78,9 +78,7 @@ type judgement struct {
 
 func (m MethodComparison) open(ctx context.Context) (*judgement, error) {
 	quick := os.Getenv("ZEROSHOT_QUICK") == "1"
-	if m.Table == "" || m.Table == "embedded" {
-		m.Table = tables.EmbeddedName
-	}
+	m.Table = cmp.Or(m.Table, tables.EmbeddedName)
 	if len(m.Noise) == 0 {
 		m.Noise = []float64{0}
 	}

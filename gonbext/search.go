@@ -78,9 +78,6 @@ func (o SearchOptions) withDefaults() (SearchOptions, error) {
 	if o.Space == "" && o.Table == "" {
 		o.Space = "masternet"
 	}
-	if o.Table == "embedded" {
-		o.Table = tables.EmbeddedName
-	}
 	if o.Method == "" {
 		o.Method = p.Method
 	}
@@ -283,7 +280,7 @@ func (o SearchOptions) open(ctx context.Context) (c *search.Config, closing func
 	if err != nil {
 		return nil, nil, err
 	}
-	local.Data = data
+	local.Data = data.Batches
 	if o.InFlight == 1 {
 		local.Scorer, err = scorer(be, o.scoring())
 		return c, closing, err

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/zeroshotnas/zeroshot/zico"
@@ -26,7 +27,7 @@ import (
 
 // Session is a folder in which later cells, and later days, find what cells have computed: every cell is a process of its own, which begins with nothing.
 //
-//	results.jsonl    what Score, Compare and Seeds have scored
+//	results.jsonl    what Score, Compare, Seeds and Explore have scored
 //	proxies.jsonl    the store of Correlate
 //	runs/*.jsonl     the logs of Search
 //	batches/*.gob    batches of images that were read from files or folders
@@ -93,10 +94,18 @@ func (s *Session) ledger() (*ledger, error) {
 		return nil, fmt.Errorf("session %s: %w", s.Name, err)
 	}
 	l := &ledger{file: file, have: map[resultKey]*zico.Result{}}
-	for line, err := range file.Lines() {
+	if err := l.read(); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("session %s: %w", s.Name, err)
+	}
+	return l, nil
+}
+
+// read takes in what was put, here or by other cells, since it was last called.
+func (l *ledger) read() error {
+	for line, err := range l.file.Lines() {
 		if err != nil {
-			file.Close()
-			return nil, fmt.Errorf("session %s: %w", s.Name, err)
+			return err
 		}
 		var k keptResult
 		// A line that is damaged costs its result, which is computed anew.
@@ -108,7 +117,7 @@ func (s *Session) ledger() (*ledger, error) {
 		}
 		l.have[k.resultKey] = k.Result
 	}
-	return l, nil
+	return nil
 }
 
 // put keeps a result. One with numbers that are not finite, which JSON would lose, is not kept.
@@ -130,7 +139,7 @@ func (l *ledger) put(k resultKey, r *zico.Result) error {
 	return l.file.Append(line)
 }
 
-// Results are what Score, Compare and Seeds have scored in the session, each once, in the order in which they came. A new session has none.
+// Results are what Score, Compare, Seeds and Explore have scored in the session, each once, in the order in which they came. A new session has none.
 func (s *Session) Results() ([]*zico.Result, error) {
 	l, err := s.ledger()
 	if err != nil {
@@ -188,33 +197,54 @@ type keptBatches struct {
 	Batches []images.Batch
 }
 
-// batches makes the batches that are asked for, or finds them where an earlier cell has made them: reading an archive or the pictures of a folder takes seconds. They are known by the path, the size and the time of the file or folder and by the options, so a change inside a folder's own folders is not seen. Images that the program makes or carries are made anew.
-func (s *Session) batches(ctx context.Context, spec string, o images.Options) ([]images.Batch, error) {
-	info, err := os.Stat(spec)
-	if err != nil {
-		return readBatches(ctx, spec, o)
-	}
-	path, err := filepath.Abs(spec)
-	if err != nil {
-		return readBatches(ctx, spec, o)
-	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %s %+v", path, info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano), o))
-	file := filepath.Join(s.Dir, "batches", hex.EncodeToString(sum[:8])+".gob")
-	if text, err := os.ReadFile(file); err == nil {
-		var k keptBatches
-		if gob.NewDecoder(bytes.NewReader(text)).Decode(&k) == nil && images.Hash(k.Batches) == k.Hash {
-			return k.Batches, nil
+// lent are the batches that the process had from a session last: a cell that asks for them again, as a loop of Score does, need not wait until they are read and hashed.
+var lent struct {
+	sync.Mutex
+	asked string
+	keptBatches
+}
+
+// batches makes the batches that are asked for, or finds them where an earlier cell has made them: reading an archive or the pictures of a folder takes seconds. They are known by the path, the size and the time of the file or folder and by the options, so a change inside a folder's own folders is not seen. Images that the program makes or carries are made anew in every process.
+func (s *Session) batches(ctx context.Context, spec string, o images.Options) (keptBatches, error) {
+	asked, file := fmt.Sprintf("%s %+v", spec, o), ""
+	if info, err := os.Stat(spec); err == nil {
+		path, err := filepath.Abs(spec)
+		if err != nil {
+			return keptBatches{}, err
 		}
-		// Damaged: made anew and replaced.
+		asked = fmt.Sprintf("%s %d %s %+v", path, info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano), o)
+		sum := sha256.Sum256([]byte(asked))
+		file = filepath.Join(s.Dir, "batches", hex.EncodeToString(sum[:8])+".gob")
 	}
-	data, err := readBatches(ctx, spec, o)
-	if err != nil {
-		return nil, err
+	asked = s.Dir + " " + asked
+	lent.Lock()
+	defer lent.Unlock()
+	if lent.asked == asked {
+		return lent.keptBatches, nil
 	}
-	if err := keep(file, keptBatches{images.Hash(data), data}); err != nil {
-		return nil, fmt.Errorf("session %s: the batches cannot be kept: %w", s.Name, err)
+	lent.asked, lent.keptBatches = "", keptBatches{} // makes room
+	k, err := s.readBatches(ctx, spec, o, file)
+	if err == nil {
+		lent.asked, lent.keptBatches = asked, k
 	}
-	return data, nil
+	return k, err
+}
+
+// readBatches finds batches in a file or, where that does not have them whole, makes them and the file. Without a file it only makes them.
+func (s *Session) readBatches(ctx context.Context, spec string, o images.Options, file string) (k keptBatches, err error) {
+	if text, err := os.ReadFile(file); err == nil && gob.NewDecoder(bytes.NewReader(text)).Decode(&k) == nil && images.Hash(k.Batches) == k.Hash {
+		return k, nil
+	}
+	if k.Batches, err = readBatches(ctx, spec, o); err != nil {
+		return k, err
+	}
+	k.Hash = images.Hash(k.Batches)
+	if file != "" {
+		if err := keep(file, k); err != nil {
+			return k, fmt.Errorf("session %s: the batches cannot be kept: %w", s.Name, err)
+		}
+	}
+	return k, nil
 }
 
 // keep writes a value to a file that is there whole or not at all.
@@ -318,56 +348,85 @@ func countLines(file string) (int, error) {
 	return bytes.Count(text, []byte("\n")), err
 }
 
-// kept are the results of a session that some requests ask for. Without a session there are none.
+// kept are the results that a session has on some batches. Without a session there are none.
 type kept struct {
 	ledger *ledger
-	keys   []resultKey // of the requests; without architecture where it cannot be parsed
+	key    resultKey // what all have in common
 }
 
-// kept finds what the session has of requests on batches.
-func (o Options) kept(reqs []zico.Request, data []images.Batch) (*kept, error) {
-	k := &kept{}
+// kept opens what the session has on batches.
+func (o Options) kept(data keptBatches) (*kept, error) {
 	if o.Session == "" {
-		return k, nil
+		return &kept{}, nil
 	}
 	s, err := OpenSession(o.Session)
 	if err != nil {
 		return nil, err
 	}
-	if err := images.Alike(data); err != nil {
+	if err := images.Alike(data.Batches); err != nil {
 		return nil, err
 	}
-	base := correlate.Key{Size: data[0].H, Classes: data[0].Classes, Images: images.Hash(data), Batch: data[0].N, Batches: len(data), DType: cmp.Or(o.DType, "float32"), Scoring: correlate.Version}
-	k.keys = make([]resultKey, len(reqs))
-	for i, r := range reqs {
-		space, arch, _, err := r.Resolve()
-		if err != nil {
-			continue // ScoreAll says so
-		}
-		key := base
-		key.Space, key.Seed = space.Name(), r.Seed
-		k.keys[i] = resultKey{Key: key, Arch: string(arch), Statistic: o.Statistic}
-	}
+	first := &data.Batches[0]
+	k := &kept{key: resultKey{
+		Key:       correlate.Key{Size: first.H, Classes: first.Classes, Images: data.Hash, Batch: first.N, Batches: len(data.Batches), DType: cmp.Or(o.DType, "float32"), Scoring: correlate.Version},
+		Statistic: o.Statistic,
+	}}
 	k.ledger, err = s.ledger()
 	return k, err
 }
 
-func (k *kept) find(request int) *zico.Result {
-	if k.ledger == nil {
-		return nil
+// of is the key of a request's result. It fails where the request names no architecture.
+func (k *kept) of(r zico.Request) (resultKey, error) {
+	space, arch, _, err := r.Resolve()
+	if err != nil {
+		return resultKey{}, err
 	}
-	return k.ledger.have[k.keys[request]]
+	key := k.key
+	key.Space, key.Arch, key.Seed = space.Name(), string(arch), r.Seed
+	return key, nil
 }
 
-func (k *kept) put(request int, r *zico.Result) error {
+// find is the result of a request, nil where there is none.
+func (k *kept) find(r zico.Request) *zico.Result {
 	if k.ledger == nil {
 		return nil
 	}
-	return k.ledger.put(k.keys[request], r)
+	key, err := k.of(r)
+	if err != nil {
+		return nil // who scores it says so
+	}
+	return k.ledger.have[key]
+}
+
+func (k *kept) put(r zico.Request, res *zico.Result) error {
+	if k.ledger == nil {
+		return nil
+	}
+	key, err := k.of(r)
+	if err != nil {
+		return err
+	}
+	return k.ledger.put(key, res)
+}
+
+// read takes in what other cells have put.
+func (k *kept) read() error {
+	if k.ledger == nil {
+		return nil
+	}
+	return k.ledger.read()
 }
 
 func (k *kept) close() {
 	if k.ledger != nil {
 		k.ledger.file.Close()
+	}
+}
+
+// from counts the steps that a session has done already.
+func (p *progress) from(session string, n int) {
+	if n > 0 {
+		p.what += fmt.Sprintf(" (%d from session %s)", n, session)
+		p.done, p.found = n, n
 	}
 }

@@ -156,11 +156,19 @@ func TestSessionBatches(t *testing.T) {
 	o := images.Options{Batch: 8, N: 2, Seed: 1}
 	hash := func() string {
 		t.Helper()
+		lent.asked = "" // a process of its own
 		b, err := s.batches(context.Background(), file, o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return images.Hash(b)
+		if sum := images.Hash(b.Batches); sum != b.Hash {
+			t.Errorf("the batches have the hash %s, and are said to have %s", sum, b.Hash)
+		}
+		again, err := s.batches(context.Background(), file, o)
+		if err != nil || &again.Batches[0] != &b.Batches[0] || again.Hash != b.Hash {
+			t.Errorf("the process reads its batches again (error %v)", err)
+		}
+		return b.Hash
 	}
 	want := hash()
 	kept, err := filepath.Glob(filepath.Join(s.Dir, "batches", "*"))

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/zeroshotnas/zeroshot/gonbext/svg"
 )
 
 // TestBrowser looks at the notebooks as their readers do: in JupyterLab, with a browser, a mouse and a keyboard. With ZEROSHOT_SCREENSHOTS=FOLDER it keeps pictures of what it sees.
@@ -379,13 +381,28 @@ func browseExplore(t *testing.T, l *lab, b *chromium) {
 	scored("a random cell", fmt.Sprintf("a !== %q", best))
 	p.wait(t, "the loss of a message", `window.zeroshotLost`)
 	last := get("arch")
+	// pictures waits until the live pictures stand on the ground of a theme: it is their first rectangle.
+	pictures := func(theme svg.Theme, marks ...string) {
+		t.Helper()
+		for _, mark := range marks {
+			p.wait(t, fmt.Sprintf("the %s theme of %s", theme.Name, mark), fmt.Sprintf(`document.querySelector(%q).getAttribute("fill") === %q`, at(mark)+" svg rect", theme.Ground))
+		}
+	}
+	pictures(svg.Light, "picture", "bars", "trail")
+	before := last + " " + get("score")
 	p.do(t, `window.jupyterapp.commands.execute("apputils:change-theme", {theme: "JupyterLab Dark"})`)
 	p.wait(t, "the dark theme", `document.body.dataset.jpThemeLight === "false"`)
+	pictures(svg.Dark, "picture", "bars", "trail")
+	if now := get("arch") + " " + get("score"); now != before {
+		t.Errorf("the dark theme has made %s of %s", now, before)
+	}
+	p.wait(t, "the end of JupyterLab's change of themes", `!document.getElementById("jupyterlab-splash")`)
 	p.picture(t, "explore-dark")
 	p.click(t, at("stop"))
 
-	// Widths of the size space.
+	// Widths of the size space, on a page that is dark from its beginning.
 	scored("the widths", `a === "16:32:32:48:48"`)
+	pictures(svg.Dark, "picture", "bars")
 	answered(func() { p.click(t, at("knob-0"), 0.95) })
 	scored("a greater width", `+a.split(":")[0] > 40 && a.endsWith(":32:32:48:48")`)
 	p.picture(t, "explore-slider")
@@ -405,19 +422,27 @@ func browseExplore(t *testing.T, l *lab, b *chromium) {
 
 	n := read(t, filepath.Join(l.root, "explored.ipynb"))
 	var words, html []string
+	grounds := map[string]int{}
 	for i, c := range n.Cells {
 		pictures := 0
 		for _, o := range c.Outputs {
 			if o.Type == "error" {
 				t.Errorf("cell %d ended in an error", i)
 			}
-			pictures += strings.Count(string(o.Data["image/svg+xml"]), "<svg")
+			if picture := string(o.Data["image/svg+xml"]); picture != "" {
+				pictures++
+				_, first, _ := strings.Cut(picture, "<rect ")
+				grounds[regexp.MustCompile(`fill="[^"]*"`).FindString(first)]++
+			}
 			words = append(words, string(o.Text), string(o.Data["text/plain"]))
 			html = append(html, string(o.Data["text/html"]))
 		}
 		if strings.Contains(string(c.Source), "gonbext.Explore(") && pictures < 2 {
 			t.Errorf("the notebook keeps %d pictures of cell %d, want its drawing and its layers", pictures, i)
 		}
+	}
+	if light := fmt.Sprintf("fill=%q", svg.Light.Ground); len(grounds) != 1 || grounds[light] == 0 {
+		t.Errorf("the pictures that are kept stand on the grounds %v, want %s for all", grounds, light)
 	}
 	for _, want := range []string{last, widths, "of 3 other cells"} {
 		if !strings.Contains(strings.Join(words, "\n"), want) {

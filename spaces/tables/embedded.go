@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// EmbeddedName is the name of the embedded table in Open.
-const EmbeddedName = "nb201-valid"
+// EmbeddedName is the name of the embedded table in Open. It has another that says what it is, "nb201-valid".
+const EmbeddedName = "embedded"
 
 // embedded/generate.py describes it and makes it.
 //

@@ -25,10 +25,10 @@ type Options struct {
 	Space string
 }
 
-// Names are the tables that Open knows by name rather than by path.
-func Names() []string { return []string{EmbeddedName} }
+// Names are those that Open knows besides paths: both are of the embedded table.
+func Names() []string { return []string{EmbeddedName, "nb201-valid"} }
 
-// Open reads a table from a file or folder in any of the formats of the package, compressed by gzip or bzip2 or not, or returns the one of a name (Names). The format is recognised by the content.
+// Open reads a table from a file or folder in any of the formats of the package, compressed by gzip or bzip2 or not, or returns the embedded one (Names). The format is recognised by the content.
 //
 // Errors name the file and the place in it; they wrap ErrFormat, ErrTruncated, ErrSpace, those of the file system (fs.ErrNotExist) and of ctx, which ends the reading of a large file.
 func Open(ctx context.Context, path string, o Options) (*Table, error) {

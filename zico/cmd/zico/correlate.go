@@ -197,11 +197,7 @@ func correlateProxies(ctx context.Context, args []string) error {
 
 // open reads the table of accuracies.
 func (o *correlateOptions) open(ctx context.Context, space string) (*tables.Table, error) {
-	table := o.table
-	if table == "embedded" {
-		table = tables.EmbeddedName
-	}
-	return tables.Open(ctx, table, tables.Options{Space: space})
+	return tables.Open(ctx, o.table, tables.Options{Space: space})
 }
 
 // joined puts the accuracies of the table beside scores.

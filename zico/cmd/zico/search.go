@@ -168,11 +168,7 @@ func (o *searchOptions) open(ctx context.Context) (closing func(), err error) {
 		return closing, usageError{err}
 	}
 	if o.table != "" {
-		name := o.table
-		if name == "embedded" {
-			name = tables.EmbeddedName
-		}
-		t, err := tables.Open(ctx, name, tables.Options{Space: o.space})
+		t, err := tables.Open(ctx, o.table, tables.Options{Space: o.space})
 		if err != nil {
 			return closing, err
 		}
